@@ -1,0 +1,70 @@
+# Axons: `make demo` to see it, `make test` to trust it. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+DEMO := PYTHONPATH=deploy/demo $(PY) -m axons_demo
+SERVERS := set -a; if [ -f .services/env ]; then . .services/env; fi; set +a;
+FAST := not slow and not needs_postgres and not needs_rabbitmq and not needs_s3 and not needs_chromium
+PYTEST_ARGS ?=
+PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
+
+.PHONY: help setup demo demo-check test test-fast test-postgres test-browser services services-stop \
+	lint types frontend frontend-check openapi openapi-check screenshots clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
+
+setup: ## .venv with everything, from PyPI wheels (done once; again when requirements change)
+	@scripts/setup.sh
+
+demo: setup ## start the whole thing and print its URL; Ctrl-C stops it (AXONS_PORT=18600 chooses the first port)
+	@$(DEMO) up
+
+demo-check: setup ## the student's whole path without a browser, with times
+	@$(DEMO) check
+
+test: setup ## all tests but the browser's; those whose server is absent say so
+	@$(SERVERS) $(PY) -m pytest --ignore=tests/e2e $(PYTEST_ARGS)
+
+test-fast: setup ## the unit lane, under two minutes, no servers
+	@$(PY) -m pytest --ignore=tests/e2e -m "$(FAST)" $(PYTEST_ARGS)
+
+test-postgres: setup ## the service's tests once more, on the PostgreSQL of make services
+	@$(SERVERS) AXONS_TEST_DATABASE_URL="$${AXONS_TEST_POSTGRES_URL:?run make services first}" \
+		$(PY) -m pytest tests/service $(PYTEST_ARGS)
+
+test-browser: setup ## Chromium drives the running demo; screenshots in test-artifacts/
+	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)
+
+services: setup ## RabbitMQ, PostgreSQL and SeaweedFS, private, on loopback; URLs in .services/env
+	@$(PY) -m scripts.services start
+
+services-stop: ## stop what `make services` started
+	@$(PY) -m scripts.services stop
+
+lint: setup ## ruff
+	@.venv/bin/ruff check $(PYTHON_ROOMS)
+	@.venv/bin/ruff format --check $(PYTHON_ROOMS)
+
+types: setup ## mypy
+	@scripts/types.sh
+
+frontend: ## build the front end into axons_xblock/static (needs Node 20)
+	@cd axons_xblock/frontend && npm ci --no-audit --no-fund && npm run build
+
+frontend-check: ## tsc, vitest, build; fails when the committed build is stale (needs Node 20)
+	@scripts/frontend_check.sh
+
+openapi: setup ## write docs/openapi.yaml from the service's code
+	@scripts/openapi.sh docs/openapi.yaml
+
+openapi-check: setup ## fails when docs/openapi.yaml is not current
+	@scripts/openapi.sh --check
+
+screenshots: setup ## the browser tests, which also take the README's pictures
+	@mkdir -p docs/images; AXONS_README_IMAGES=docs/images $(PY) -m pytest tests/e2e $(PYTEST_ARGS)
+
+clean: ## forget the demo's data, the test servers' data and the artifacts (stop them first)
+	@rm -rf .axons .services test-artifacts

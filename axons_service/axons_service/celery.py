@@ -1,0 +1,11 @@
+"""The Celery application. Tasks are short and resumable; none lives as long as a job (docs/decisions)."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "axons_service.settings.embedded")
+
+app = Celery("axons_service")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,52 @@
+"""Pools of compute and the runners in them."""
+
+from django.db import models
+
+
+class Pool(models.Model):
+    """A named kind of compute with a provider and limits."""
+
+    class Provider(models.TextChoices):
+        LOCAL = "local"
+        STATIC = "static"
+
+    name = models.SlugField(unique=True)
+    title = models.CharField(max_length=200)
+    provider = models.CharField(max_length=20, choices=Provider)
+    token_sha256 = models.CharField(max_length=64, help_text="of the pool token that runners claim with")
+    options = models.JSONField(default=dict, blank=True, help_text="provider options, e.g. pool_token_file")
+    min_runners = models.PositiveIntegerField(default=0)
+    max_runners = models.PositiveIntegerField(default=1)
+    idle_seconds = models.PositiveIntegerField(default=900, help_text="a runner without work for this long is stopped")
+    is_active = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Runner(models.Model):
+    """A process of axons_runner. The row is committed before the provider's start, so that no machine is unknown."""
+
+    class State(models.TextChoices):
+        STARTING = "starting"
+        ACTIVE = "active"
+        STOPPING = "stopping"
+        GONE = "gone"
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="runners")
+    name = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=State, default=State.STARTING)
+    handle = models.JSONField(default=dict, help_text="what the provider needs to find it again")
+    device = models.CharField(max_length=100, blank=True)
+    version = models.CharField(max_length=50, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    busy_at = models.DateTimeField(null=True, blank=True, help_text="when it last held a job")
+    stopping_at = models.DateTimeField(null=True, blank=True, help_text="when it was asked to stop")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "name"], name="runner_name_unique")]
+        indexes = [models.Index(fields=["pool", "state"])]
+
+    def __str__(self) -> str:
+        return self.name

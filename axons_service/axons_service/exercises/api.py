@@ -1,0 +1,137 @@
+"""`/projects`, `/specs/validate` and `/library`."""
+
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from axons_service.exercises import selectors, services
+from axons_service.exercises.architectures import ARCHITECTURES
+from axons_service.exercises.serializers import BundleSerializer, LibrarySerializer, ProjectStateSerializer, SpecField
+from axons_service.exercises.state import project_state
+from axons_service.operations.problems import ProblemSerializer
+from axons_service.sites.authentication import XBlockAuthentication
+from axons_service.sites.permissions import IsAuthor, caller_of
+from axons_service.sites.tokens import read_token_mint
+from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.selectors import library_sets
+
+
+class ProjectOpenView(APIView):
+    """Where every visit of a unit begins."""
+
+    authentication_classes = [XBlockAuthentication]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        spec = SpecField()
+        callback_url = serializers.URLField(max_length=1000, allow_null=True, required=False, default=None)
+
+        class Meta:
+            ref_name = "ProjectOpenRequest"
+
+        def validate_callback_url(self, value: str | None) -> str:
+            return value or ""
+
+    @extend_schema(
+        operation_id="projects_open",
+        request=InputSerializer,
+        responses={200: BundleSerializer, 422: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Register spec, exercise and project where they are new; the project and a token to read it. Idempotent."""
+        caller = caller_of(request)
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        project = services.project_open(
+            caller=caller, spec_body=data.validated_data["spec"], callback_url=data.validated_data["callback_url"] or ""
+        )
+        token = read_token_mint(caller, project.pk)
+        base = f"{settings.AXONS_PUBLIC_URL.rstrip('/')}/api/v1"
+        bundle = {
+            "project": project_state(project, caller),
+            "read_token": token.token,
+            "read_token_expires_at": token.expires_at.isoformat(),
+            "api_url": base,
+            "stream_url": f"{base}/projects/{project.pk}/stream",
+        }
+        return Response(bundle)
+
+
+class ProjectView(APIView):
+    """One project."""
+
+    @extend_schema(operation_id="projects_read", responses={200: ProjectStateSerializer, 404: ProblemSerializer})
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """The project's whole state: your own, or for staff any of the same exercise."""
+        caller = caller_of(request)
+        return Response(project_state(selectors.project_for(caller, project_id), caller))
+
+
+class SpecValidateView(APIView):
+    """The authority on specs."""
+
+    authentication_classes = [XBlockAuthentication]
+    permission_classes = [IsAuthor]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        spec = SpecField()
+
+        class Meta:
+            ref_name = "SpecValidateRequest"
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        spec_hash = serializers.CharField()
+
+        class Meta:
+            ref_name = "SpecValidated"
+
+    @extend_schema(
+        operation_id="specs_validate",
+        request=InputSerializer,
+        responses={200: OutputSerializer, 403: ProblemSerializer, 422: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Whether a spec is valid: its hash, or 422 with an error for every wrong field."""
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        site = caller_of(request).site
+        return Response({"spec_hash": services.spec_validate(site=site, body=data.validated_data["spec"])})
+
+
+class LibraryView(APIView):
+    """What authors choose from."""
+
+    authentication_classes = [XBlockAuthentication]
+    permission_classes = [IsAuthor]
+
+    @extend_schema(operation_id="library", responses={200: LibrarySerializer, 403: ProblemSerializer})
+    def get(self, request: Request) -> Response:
+        """The site's library, the pools and the architectures."""
+        site = caller_of(request).site
+        library = {
+            "starter_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.STARTER)],
+            "hidden_test_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.HIDDEN)],
+            "models": [
+                {"name": each.name, "title": each.title, "classes": each.classes, "architecture": each.architecture}
+                for each in selectors.library_models(site)
+            ],
+            "pools": [{"name": pool.name, "title": pool.title} for pool in selectors.library_pools()],
+            "architectures": [asdict(each) for each in ARCHITECTURES],
+        }
+        return Response(library)
+
+
+def _set_output(training_set: TrainingSet) -> dict[str, Any]:
+    return {
+        "name": training_set.name,
+        "title": training_set.title,
+        "classes": training_set.classes,
+        "count": training_set.image_count,
+        "licence": training_set.licence,
+    }

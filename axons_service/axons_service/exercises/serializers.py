@@ -1,0 +1,108 @@
+"""Shapes of specs and projects, for the OpenAPI document."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from axons_service.grading.serializers import SubmissionSerializer
+from axons_service.jobs.schemas import JobSerializer, ModelSerializer, PredictionSerializer
+from axons_service.sites.callers import Role
+from axons_service.training_sets.serializers import TrainingSetSerializer
+
+Shape = serializers.Serializer[Any]
+
+
+@extend_schema_field(OpenApiTypes.OBJECT)
+class SpecField(serializers.JSONField):
+    """An author's configuration; `specs.spec_check` is the authority on its shape."""
+
+
+class ExerciseSerializer(Shape):
+    """One XBlock placement."""
+
+    usage = serializers.CharField()
+    course = serializers.CharField()
+
+
+class TriesSerializer(Shape):
+    """How often a learner may hand in; `max` and `left` are null when there is no limit."""
+
+    used = serializers.IntegerField()
+    max = serializers.IntegerField(allow_null=True)
+    left = serializers.IntegerField(allow_null=True)
+
+
+class ProjectStateSerializer(Shape):
+    """Everything that a project's page shows."""
+
+    id = serializers.UUIDField()
+    exercise = ExerciseSerializer()
+    spec = SpecField(help_text="for learners without `hidden_test_set`")
+    spec_hash = serializers.CharField()
+    role = serializers.ChoiceField(choices=[role.value for role in Role])
+    starter_set = TrainingSetSerializer(allow_null=True)
+    training_sets = TrainingSetSerializer(many=True)
+    jobs = JobSerializer(many=True)
+    models = ModelSerializer(many=True)
+    predictions = PredictionSerializer(many=True)
+    submissions = SubmissionSerializer(many=True)
+    tries = TriesSerializer()
+    best_score = serializers.FloatField(allow_null=True, help_text="0 to 1")
+    cursor = serializers.IntegerField(help_text="id of the last event that this state includes")
+    supplied_model = ModelSerializer(allow_null=True)
+
+
+class BundleSerializer(Shape):
+    """A project and the keys to read it from a browser."""
+
+    project = ProjectStateSerializer()
+    read_token = serializers.CharField()
+    read_token_expires_at = serializers.DateTimeField()
+    api_url = serializers.URLField()
+    stream_url = serializers.URLField()
+
+
+class LibrarySetSerializer(Shape):
+    """A set that an author may choose."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    classes = serializers.ListField(child=serializers.CharField())
+    count = serializers.IntegerField()
+    licence = serializers.CharField()
+
+
+class LibraryModelSerializer(Shape):
+    """A supplied model that an author may choose."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    classes = serializers.ListField(child=serializers.CharField())
+    architecture = serializers.CharField()
+
+
+class LibraryPoolSerializer(Shape):
+    """A kind of compute that an author may choose."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+
+
+class ArchitectureSerializer(Shape):
+    """A network that runners can train."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+
+
+class LibrarySerializer(Shape):
+    """Everything that an author chooses from."""
+
+    starter_sets = LibrarySetSerializer(many=True)
+    hidden_test_sets = LibrarySetSerializer(many=True)
+    models = LibraryModelSerializer(many=True)
+    pools = LibraryPoolSerializer(many=True)
+    architectures = ArchitectureSerializer(many=True)

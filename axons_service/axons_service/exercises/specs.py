@@ -1,0 +1,209 @@
+"""A spec's shape: what an author may configure. Unknown keys are errors; every error names its field.
+
+What a spec names (sets, models, pools) is looked up in `selectors.spec_missing`.
+"""
+
+import hashlib
+import json
+from typing import Any
+
+from axons_service.exercises import architectures
+from axons_service.exercises.hyperparameters import KNOBS, SEED, hyperparameters_validate, number
+from axons_service.operations.problems import FieldError, Problem
+
+__all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for_role", "spec_hash", "spec_problem"]
+
+REQUIRED = ("version", "kind", "task", "own_pictures", "pool", "time_limit_minutes")
+REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
+OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading")
+METRICS = ("accuracy",)
+MAX_THRESHOLDS = 20
+
+
+def spec_canonical(body: dict[str, Any]) -> bytes:
+    """The one JSON spelling of a spec: sorted keys, no spaces, UTF-8."""
+    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def spec_hash(body: dict[str, Any]) -> str:
+    """A spec's identity: SHA-256 of its canonical JSON, hex."""
+    return hashlib.sha256(spec_canonical(body)).hexdigest()
+
+
+def spec_problem(errors: list[FieldError]) -> Problem:
+    """The refusal of a spec."""
+    return Problem(422, "spec_invalid", f"The exercise's settings need a change: {errors[0]['message']}", errors)
+
+
+def spec_for_role(body: dict[str, Any], *, is_staff: bool) -> dict[str, Any]:
+    """The spec as this person may see it: a learner is not told which hidden test set there is."""
+    return body if is_staff else {key: value for key, value in body.items() if key != "hidden_test_set"}
+
+
+def spec_check(body: object) -> list[FieldError]:
+    """Everything wrong with the spec's shape and numbers; empty when it is well formed."""
+    findings = Findings()
+    if not isinstance(body, dict):
+        findings.add("", "The spec must be a JSON object.")
+        return findings.errors
+    training = body.get("kind") == "training"
+    required = (*REQUIRED, *REQUIRED_FOR_TRAINING) if training else REQUIRED
+    findings.keys("", body, required, (*REQUIRED, *REQUIRED_FOR_TRAINING, *OPTIONAL))
+    findings.choice("version", body, (1,), "Version must be 1.")
+    findings.choice("kind", body, ("training", "inference"), "Kind must be training or inference.")
+    findings.choice("task", body, ("classification",), "Task must be classification.")
+    for name in ("starter_set", "hidden_test_set", "model"):
+        if body.get(name) is not None and not (isinstance(body[name], str) and body[name]):
+            findings.add(name, "This must be a name from the library, or null.")
+    if "own_pictures" in body and not isinstance(body["own_pictures"], bool):
+        findings.add("own_pictures", "Own pictures must be true or false.")
+    if "pool" in body and not (isinstance(body["pool"], str) and body["pool"]):
+        findings.add("pool", "Pool must be the name of a pool.")
+    findings.whole("time_limit_minutes", body, "Time limit", 1, 240)
+    findings.whole("max_tries", body, "Maximum number of tries", 0, 1000)
+    if training:
+        _check_training(findings, body)
+    elif body.get("kind") == "inference":
+        _check_inference(findings, body)
+    return findings.errors
+
+
+class Findings:
+    """Collects what is wrong, field by field."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def add(self, field: str, message: str) -> None:
+        self.errors.append({"field": field, "message": message})
+
+    def keys(self, path: str, body: dict[str, Any], required: tuple[str, ...], known: tuple[str, ...]) -> None:
+        """Report unknown and missing keys of an object."""
+        prefix = f"{path}." if path else ""
+        for name in body:
+            if name not in known:
+                self.add(f"{prefix}{name}", f"There is no setting named {name}.")
+        for name in required:
+            if name not in body:
+                self.add(f"{prefix}{name}", f"The setting {name} is missing.")
+
+    def choice(self, name: str, body: dict[str, Any], allowed: tuple[object, ...], sentence: str) -> None:
+        if name in body and not any(type(body[name]) is type(each) and body[name] == each for each in allowed):
+            self.add(name, sentence)
+
+    def whole(self, name: str, body: dict[str, Any], title: str, low: int, high: int) -> None:
+        if name not in body:
+            return
+        value = body[name]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.add(name, f"{title} must be a whole number between {low} and {high}.")
+
+
+def _check_training(findings: Findings, body: dict[str, Any]) -> None:
+    if body.get("model") is not None:
+        findings.add("model", "A training exercise takes no supplied model; leave this empty.")
+    if body.get("starter_set") is None and body.get("own_pictures") is False:
+        findings.add("starter_set", "Choose a starter set or let learners add their own pictures.")
+    names = body.get("architectures")
+    if not isinstance(names, list) or not names:
+        if "architectures" in body:
+            findings.add("architectures", "Choose at least one architecture.")
+    else:
+        for name in names:
+            if name not in architectures.NAMES:
+                known = ", ".join(sorted(architectures.NAMES))
+                findings.add("architectures", f"There is no architecture named {name}. Known are {known}.")
+        if len({str(name) for name in names}) != len(names):
+            findings.add("architectures", "Each architecture may be named once.")
+    if "hyperparameters" in body:
+        _check_hyperparameters(findings, body["hyperparameters"])
+    if body.get("grading") is not None:
+        _check_grading(findings, body["grading"])
+        if body.get("hidden_test_set") is None:
+            findings.add("hidden_test_set", "Grading needs a hidden test set.")
+
+
+def _check_inference(findings: Findings, body: dict[str, Any]) -> None:
+    if body.get("model") is None:
+        findings.add("model", "An inference exercise needs a model from the library.")
+    for name in ("starter_set", "hidden_test_set", "grading"):
+        if body.get(name) is not None:
+            findings.add(name, "An inference exercise trains nothing and is not graded; leave this empty.")
+
+
+def _check_hyperparameters(findings: Findings, knobs: object) -> None:
+    path = "hyperparameters"
+    known = (*KNOBS, "augmentation", "seed")
+    if not isinstance(knobs, dict):
+        findings.add(path, "Hyperparameters must be an object.")
+        return
+    findings.keys(path, knobs, known, known)
+    for name, knob in KNOBS.items():
+        if name not in knobs:
+            continue
+        limits = knobs[name]
+        if not isinstance(limits, dict):
+            findings.add(f"{path}.{name}", f"{knob.title} needs min, max and default.")
+            continue
+        findings.keys(f"{path}.{name}", limits, ("min", "max", "default"), ("min", "max", "default"))
+        misfits = {key: knob.misfit(limits[key]) for key in ("min", "max", "default") if key in limits}
+        for key, sentence in misfits.items():
+            if sentence is not None:
+                findings.add(f"{path}.{name}.{key}", sentence)
+        if len(misfits) == 3 and not any(misfits.values()):
+            _check_order(findings, f"{path}.{name}", knob.title, limits)
+    for name, misfit in (("augmentation", _flag_misfit), ("seed", SEED.misfit)):
+        if name not in knobs:
+            continue
+        if not isinstance(knobs[name], dict):
+            findings.add(f"{path}.{name}", f"{name.capitalize()} needs a default.")
+            continue
+        findings.keys(f"{path}.{name}", knobs[name], ("default",), ("default",))
+        if "default" in knobs[name] and (sentence := misfit(knobs[name]["default"])) is not None:
+            findings.add(f"{path}.{name}.default", sentence)
+
+
+def _flag_misfit(value: object) -> str | None:
+    return None if isinstance(value, bool) else "Augmentation must be true or false."
+
+
+def _check_order(findings: Findings, path: str, title: str, limits: dict[str, float]) -> None:
+    low, high, default = limits["min"], limits["max"], limits["default"]
+    if low > high:
+        findings.add(f"{path}.max", f"{title}: the maximum must not be below the minimum {number(low)}.")
+    elif not low <= default <= high:
+        findings.add(f"{path}.default", f"{title}: the default must be between {number(low)} and {number(high)}.")
+
+
+def _check_grading(findings: Findings, grading: object) -> None:
+    if not isinstance(grading, dict):
+        findings.add("grading", "Grading must be an object or null.")
+        return
+    findings.keys("grading", grading, ("metric", "thresholds"), ("metric", "thresholds"))
+    if "metric" in grading and grading["metric"] not in METRICS:
+        findings.add("grading.metric", f"The metric must be one of {', '.join(METRICS)}.")
+    thresholds = grading.get("thresholds", [{"at_least": 0, "score": 0}])
+    if not isinstance(thresholds, list) or not 1 <= len(thresholds) <= MAX_THRESHOLDS:
+        findings.add("grading.thresholds", f"Grading needs 1 to {MAX_THRESHOLDS} thresholds.")
+        return
+    before: dict[str, float] | None = None
+    for index, threshold in enumerate(thresholds):
+        path = f"grading.thresholds.{index}"
+        if not isinstance(threshold, dict):
+            findings.add(path, "A threshold needs at_least and score.")
+            return
+        findings.keys(path, threshold, ("at_least", "score"), ("at_least", "score"))
+        for key in ("at_least", "score"):
+            if key in threshold and not _is_share(threshold[key]):
+                findings.add(f"{path}.{key}", "This must be a number between 0 and 1.")
+                return
+        if set(threshold) >= {"at_least", "score"}:
+            if before is not None and threshold["at_least"] <= before["at_least"]:
+                findings.add(f"{path}.at_least", "Thresholds must rise from one to the next.")
+            if before is not None and threshold["score"] < before["score"]:
+                findings.add(f"{path}.score", "A higher threshold must not give a lower score.")
+            before = threshold
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

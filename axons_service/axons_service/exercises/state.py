@@ -1,0 +1,46 @@
+"""A project as its page shows it: everything in a constant number of queries."""
+
+from typing import Any
+
+from axons_service.exercises.models import Project
+from axons_service.exercises.selectors import supplied_model
+from axons_service.exercises.specs import spec_for_role
+from axons_service.grading.selectors import project_submissions, project_tries
+from axons_service.grading.serializers import submission_output
+from axons_service.jobs import selectors as jobs
+from axons_service.jobs.serializers import jobs_output, model_output, prediction_output
+from axons_service.sites.callers import Caller
+from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.selectors import library_set, project_training_sets
+from axons_service.training_sets.serializers import training_set_output
+
+
+def project_state(project: Project, caller: Caller) -> dict[str, Any]:
+    """ProjectState of the contract. The project comes with exercise, site and spec loaded."""
+    # The cursor is read before anything else: an event that arrives meanwhile is seen twice rather than never.
+    cursor = jobs.project_cursor(project.pk)
+    spec = project.spec
+    site = project.exercise.site
+    starter_name, model_name = spec.body.get("starter_set"), spec.body.get("model")
+    starter = library_set(site, kind=TrainingSet.Kind.STARTER, name=starter_name) if starter_name else None
+    supplied = supplied_model(site, model_name) if model_name else None
+    tries = project_tries(project)
+    return {
+        "id": str(project.pk),
+        "exercise": {"usage": project.exercise.usage_key, "course": project.exercise.course_key},
+        "spec": spec_for_role(spec.body, is_staff=caller.is_staff),
+        "spec_hash": spec.hash,
+        "role": caller.role.value,
+        "starter_set": training_set_output(starter) if starter is not None else None,
+        "training_sets": [training_set_output(each) for each in project_training_sets(project)],
+        "jobs": jobs_output(jobs.project_jobs(project)),
+        "models": [model_output(model) for model in jobs.project_models(project)],
+        "predictions": [prediction_output(prediction) for prediction in jobs.project_predictions(project)],
+        "submissions": [
+            submission_output(submission, is_staff=caller.is_staff) for submission in project_submissions(project)
+        ],
+        "tries": {"used": tries.used, "max": tries.allowed, "left": tries.left},
+        "best_score": tries.best_score,
+        "cursor": cursor,
+        "supplied_model": model_output(supplied) if supplied is not None else None,
+    }

@@ -1,0 +1,12 @@
+"""Addresses under /api/v1/."""
+
+from django.urls import path
+
+from axons_service.exercises import api
+
+urlpatterns = [
+    path("projects/open", api.ProjectOpenView.as_view(), name="projects-open"),
+    path("projects/<uuid:project_id>", api.ProjectView.as_view(), name="project"),
+    path("specs/validate", api.SpecValidateView.as_view(), name="specs-validate"),
+    path("library", api.LibraryView.as_view(), name="library"),
+]

@@ -1,0 +1,139 @@
+"""`/submissions` and their reviews."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from axons_service.exercises.selectors import own_project
+from axons_service.grading import selectors, services
+from axons_service.grading.serializers import SubmissionSerializer, submission_output
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, request_sha256
+from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.sites.authentication import XBlockAuthentication
+from axons_service.sites.callers import Caller
+from axons_service.sites.permissions import IsCaller, IsStaff, caller_of
+
+
+class SubmissionsView(APIView):
+    """Hand in, and the staff's list."""
+
+    authentication_classes = [XBlockAuthentication]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        model = serializers.UUIDField()
+
+        class Meta:
+            ref_name = "SubmissionRequest"
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        results = SubmissionSerializer(many=True)
+        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
+
+        class Meta:
+            ref_name = "SubmissionsPage"
+
+    def get_permissions(self) -> list[Any]:
+        return [IsStaff() if self.request.method == "GET" else IsCaller()]
+
+    @extend_schema(
+        operation_id="submissions_list",
+        parameters=[
+            OpenApiParameter("usage", OpenApiTypes.STR, description="the exercise; must be that of the token"),
+            OpenApiParameter("cursor", OpenApiTypes.STR, description="`next` of the page before"),
+        ],
+        responses={200: OutputSerializer, 403: ProblemSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """The exercise's submissions, newest first, for its staff."""
+        caller = caller_of(request)
+        _same_exercise(caller, request.query_params.get("usage"))
+        page, following = selectors.submissions_page(caller, after=request.query_params.get("cursor"))
+        return Response({"results": [submission_output(each, is_staff=True) for each in page], "next": following})
+
+    @extend_schema(
+        operation_id="submissions_create",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=InputSerializer,
+        responses={
+            201: SubmissionSerializer,
+            200: SubmissionSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+            422: ProblemSerializer,
+        },
+    )
+    def post(self, request: Request) -> Response:
+        """Hand in a model for a grade. Only a scored submission uses a try."""
+        caller = caller_of(request)
+        key = idempotency_key(request)
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        submission, created = services.submission_create(
+            project=own_project(caller),
+            model_id=data.validated_data["model"],
+            idempotency_key=key,
+            request_sha256=request_sha256(request.data),
+        )
+        shown = selectors.submission_for(caller, submission.pk)
+        return Response(submission_output(shown, is_staff=caller.is_staff), status=201 if created else 200)
+
+
+class SubmissionView(APIView):
+    """One submission."""
+
+    authentication_classes = [XBlockAuthentication]
+
+    @extend_schema(operation_id="submissions_read", responses={200: SubmissionSerializer, 404: ProblemSerializer})
+    def get(self, request: Request, submission_id: UUID) -> Response:
+        """Your own submission, or for staff any of the same exercise."""
+        caller = caller_of(request)
+        submission = selectors.submission_for(caller, submission_id)
+        return Response(submission_output(submission, is_staff=caller.is_staff))
+
+
+class ReviewsView(APIView):
+    """A grader's decisions."""
+
+    authentication_classes = [XBlockAuthentication]
+    permission_classes = [IsStaff]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        score = serializers.FloatField(min_value=0, max_value=1, allow_null=True, required=False, default=None)
+        comment = serializers.CharField(max_length=10_000, allow_blank=True, required=False, default="")
+        clear = serializers.BooleanField(required=False, default=False)
+
+        class Meta:
+            ref_name = "ReviewRequest"
+
+    @extend_schema(
+        operation_id="reviews_create",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=InputSerializer,
+        responses={
+            201: SubmissionSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+            422: ProblemSerializer,
+        },
+    )
+    def post(self, request: Request, submission_id: UUID) -> Response:
+        """Override the score, clear the override, or only comment. Nothing is ever edited."""
+        key = idempotency_key(request)
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        submission = services.review_create(
+            caller=caller_of(request), submission_id=submission_id, idempotency_key=key, **data.validated_data
+        )
+        return Response(submission_output(submission, is_staff=True), status=201)
+
+
+def _same_exercise(caller: Caller, usage: str | None) -> None:
+    if usage is not None and usage != caller.usage:
+        raise Problem(403, "other_exercise", "This token is for another exercise.")

@@ -1,0 +1,85 @@
+"""A submission as the API shows it."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from axons_service.grading.models import Review, Submission
+from axons_service.jobs.schemas import FailureSerializer
+
+
+class ReviewSerializer(serializers.Serializer[Any]):
+    """A grader's decision. Append-only."""
+
+    id = serializers.UUIDField()
+    grader = serializers.CharField(help_text="anonymous user id; empty for learners")
+    score = serializers.FloatField(allow_null=True, help_text="0 to 1; null for a comment alone")
+    clear = serializers.BooleanField(help_text="whether it removed the override")
+    comment = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class SubmissionSerializer(serializers.Serializer[Any]):
+    """A model that was handed in."""
+
+    id = serializers.UUIDField()
+    learner = serializers.CharField(help_text="anonymous user id")
+    model = serializers.UUIDField()
+    job = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=Submission.State.choices)
+    metric = serializers.CharField()
+    value = serializers.FloatField(allow_null=True, help_text="the metric on the hidden test set")
+    automatic_score = serializers.FloatField(allow_null=True)
+    score = serializers.FloatField(allow_null=True, help_text="0 to 1; an override wins")
+    reviews = ReviewSerializer(many=True)
+    created_at = serializers.DateTimeField()
+    failure = FailureSerializer(allow_null=True)
+    revision = serializers.IntegerField(allow_null=True, help_text="of the grade that this submission caused last")
+    delivered_revision = serializers.IntegerField(
+        allow_null=True, help_text="the revision that the LMS has, once it is this one or a later one"
+    )
+    confusion_matrix = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField()), required=False, help_text="for staff"
+    )
+
+
+def submission_output(submission: Submission, *, is_staff: bool = False) -> dict[str, Any]:
+    """The submission as JSON-ready values; comes from `selectors.submissions()`.
+
+    Staff also see who graded, and the confusion matrix on the hidden test set; learners do not.
+    """
+    delivered = submission.project_delivered  # type: ignore[attr-defined]
+    revision = submission.newest_revision  # type: ignore[attr-defined]
+    job = submission.job
+    output: dict[str, Any] = {
+        "id": str(submission.pk),
+        "learner": submission.project.learner,
+        "model": str(submission.model_id),
+        "job": str(submission.job_id),
+        "state": submission.state,
+        "metric": submission.metric,
+        "value": submission.value,
+        "automatic_score": submission.automatic_score,
+        "score": submission.score,
+        "reviews": [_review_output(review, is_staff) for review in submission.reviews.all()],
+        "created_at": submission.created_at.isoformat(),
+        "failure": None,
+        "revision": revision,
+        "delivered_revision": delivered if revision and delivered and delivered >= revision else None,
+    }
+    if submission.state == Submission.State.FAILED:
+        output["failure"] = {"class": job.failure_class, "message": job.failure_message}
+    if is_staff and "confusion_matrix" in submission.metrics:
+        output["confusion_matrix"] = submission.metrics["confusion_matrix"]
+    return output
+
+
+def _review_output(review: Review, is_staff: bool) -> dict[str, Any]:
+    return {
+        "id": str(review.pk),
+        "grader": review.grader if is_staff else "",
+        "score": review.score,
+        "clear": review.clears_override,
+        "comment": review.comment,
+        "created_at": review.created_at.isoformat(),
+    }

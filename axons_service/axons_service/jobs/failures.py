@@ -1,0 +1,47 @@
+"""Failure classes: which are tried again, and the sentence that the learner reads. Pure."""
+
+from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    INFRASTRUCTURE = "infrastructure"
+    NO_CAPACITY = "no_capacity"
+    OUT_OF_MEMORY = "out_of_memory"
+    INVALID_INPUT = "invalid_input"
+    TIME_LIMIT = "time_limit"
+    CANCELLED = "cancelled"
+
+
+SENTENCES: dict[FailureClass, str] = {
+    FailureClass.INFRASTRUCTURE: "Something broke on our side. Our fault: your try was not used. Start it again.",
+    FailureClass.NO_CAPACITY: "No machine was free in time. Our fault: your try was not used. Start it again later.",
+    FailureClass.OUT_OF_MEMORY: (
+        "The model did not fit into the machine's memory. Choose a smaller batch size and start it again."
+    ),
+    FailureClass.INVALID_INPUT: "The pictures or settings of this job could not be used.",
+    FailureClass.TIME_LIMIT: "The job reached its time limit and was stopped. Choose fewer epochs or fewer pictures.",
+    FailureClass.CANCELLED: "You cancelled this job.",
+}
+
+# Whose message a learner may read as it is: the runner writes these for people. Those of our own faults name
+# hosts, keys and stack frames, and stay with the attempt.
+SPOKEN = frozenset({FailureClass.INVALID_INPUT, FailureClass.OUT_OF_MEMORY, FailureClass.TIME_LIMIT})
+
+RETRIED = frozenset({FailureClass.INFRASTRUCTURE, FailureClass.NO_CAPACITY})
+RETRY_DELAYS_SECONDS = (1.0, 10.0, 60.0)
+
+
+def sentence(failure_class: FailureClass, runner_message: str = "") -> str:
+    """What the learner reads."""
+    return (
+        runner_message.strip()[:1000]
+        if failure_class in SPOKEN and runner_message.strip()
+        else SENTENCES[failure_class]
+    )
+
+
+def retry_delay(failure_class: FailureClass, faults: int) -> float | None:
+    """Seconds to wait before the next attempt after the `faults`-th fault of ours; None when the job has failed."""
+    if failure_class not in RETRIED or faults > len(RETRY_DELAYS_SECONDS):
+        return None
+    return RETRY_DELAYS_SECONDS[faults - 1]

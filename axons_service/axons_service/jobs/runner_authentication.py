@@ -1,0 +1,59 @@
+"""A runner's two tokens: its pool's to claim, its attempt's for everything about one job."""
+
+import hashlib
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from axons_service.compute.models import Pool
+from axons_service.sites.authentication import bearer
+
+
+class PoolAuthentication(BaseAuthentication):
+    """The static token of an active pool; only its hash is stored. Sets `request.auth` to the pool."""
+
+    def authenticate(self, request: Request) -> tuple[None, Pool] | None:
+        token = bearer(request.headers.get("Authorization", ""))
+        if token is None:
+            return None
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        pool = Pool.objects.filter(token_sha256=digest, is_active=True).first()
+        return None if pool is None else (None, pool)
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class PoolScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes `PoolAuthentication`."""
+
+    target_class = PoolAuthentication
+    name = "pool"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "The token of a pool (`pool_register`)."}
+
+
+class AttemptAuthentication(BaseAuthentication):
+    """Names the scheme in the OpenAPI document; the view compares the token, since the attempt is in the body."""
+
+    def authenticate(self, request: Request) -> None:
+        return None
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class AttemptScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes an attempt's token."""
+
+    target_class = AttemptAuthentication
+    name = "attempt"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "The `token` of an assignment; dies with the attempt.",
+        }

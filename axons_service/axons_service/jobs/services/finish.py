@@ -1,0 +1,144 @@
+"""The end of an attempt: its objects are verified, then everything it leaves appears in one transaction."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from axons_service.jobs.artifacts import FileSpec, model_id, object_verify
+from axons_service.jobs.failures import FailureClass
+from axons_service.jobs.models import Attempt, Job, Model, Prediction
+from axons_service.jobs.services.attempts import attempt_fail, attempt_hold, attempt_release, superseded
+from axons_service.jobs.services.claims import lease_until
+from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move
+from axons_service.jobs.states import Move, State
+from axons_service.operations.problems import Problem
+
+REQUIRED_FILES: dict[str, frozenset[str]] = {
+    Job.Kind.TRAINING: frozenset({"model.safetensors", "model.json"}),
+    Job.Kind.INFERENCE: frozenset({"picture.jpg"}),
+    Job.Kind.EVALUATION: frozenset(),
+}
+OUTCOMES = ("succeeded", "failed", "cancelled", "released")
+
+
+def attempt_finish(
+    *,
+    job_id: UUID,
+    number: int,
+    outcome: str,
+    files: list[FileSpec],
+    result: dict[str, Any],
+    failure_class: FailureClass | None = None,
+    failure_message: str = "",
+) -> Job:
+    """End an attempt as its runner says. Repeating the same finish is fine: the answer may have been lost.
+
+    Raises Problem 409 for a superseded attempt, 422 when an object is not in the store or the result is incomplete.
+    """
+    with transaction.atomic():
+        job = job_lock(job_id)
+        ended = Attempt.objects.filter(job=job, number=number, ended_at__isnull=False).first()
+        if ended is not None:
+            if ended.outcome == outcome:
+                return job
+            raise superseded()
+    match outcome:
+        case "released":
+            attempt_release(job_id=job_id, number=number, message=failure_message)
+        case "cancelled":
+            _cancelled(job_id, number)
+        case "failed":
+            attempt_fail(
+                job_id=job_id,
+                number=number,
+                failure_class=failure_class or FailureClass.INFRASTRUCTURE,
+                message=failure_message,
+            )
+        case "succeeded":
+            _succeeded(job_id, number, files, result)
+    return Job.objects.get(pk=job_id)
+
+
+@transaction.atomic
+def _cancelled(job_id: UUID, number: int) -> None:
+    """A runner cancels only what was asked to be; anything else is a runner that stopped for its own reasons."""
+    job, attempt = attempt_hold(job_id=job_id, number=number)
+    if not job.cancel_requested:
+        attempt_release(job_id=job_id, number=number, message="cancelled by the runner without a request")
+        return
+    attempt_end(attempt=attempt, outcome="cancelled", failure_class=FailureClass.CANCELLED)
+    job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
+
+
+def _succeeded(job_id: UUID, number: int, files: list[FileSpec], result: dict[str, Any]) -> None:
+    with transaction.atomic():
+        job, attempt = attempt_hold(job_id=job_id, number=number)
+        _complete(job, files, result)
+        if job.state == State.PREPARING:
+            job_move(job=job, move=Move.START)
+        job_move(job=job, move=Move.FINISH)
+        Attempt.objects.filter(pk=attempt.pk).update(lease_expires_at=lease_until())
+    for file in files:  # outside of any transaction: the store may be slow
+        object_verify(job, number, file, purpose="artifact")
+    with transaction.atomic():
+        job = job_lock(job_id)
+        living = Attempt.objects.filter(job=job, number=number).first()
+        if living is not None and living.outcome == "succeeded":
+            return  # a repeat of this finish was faster
+        job, attempt = attempt_hold(job_id=job_id, number=number)
+        attempt_end(attempt=attempt, outcome="succeeded")
+        _results_keep(job, number, files, result)
+        if not job_move(job=job, move=Move.SUCCEED):
+            raise superseded()
+
+
+def _complete(job: Job, files: list[FileSpec], result: dict[str, Any]) -> None:
+    missing = REQUIRED_FILES[job.kind] - {file.name for file in files}
+    if missing:
+        raise Problem(422, "file_missing", f"A finished {job.kind} leaves {', '.join(sorted(missing))} too.")
+    match job.kind:
+        case Job.Kind.TRAINING:
+            model, metrics = result.get("model"), result.get("metrics")
+            described = isinstance(model, dict) and {"architecture", "classes"} <= model.keys()
+            whole = described and isinstance(metrics, dict) and isinstance(metrics.get("validation"), dict)
+        case Job.Kind.INFERENCE:
+            whole = bool(result.get("probabilities")) and isinstance(result.get("seconds"), int | float)
+        case _:
+            whole = isinstance(result.get("metrics"), dict)
+    if not whole:
+        raise Problem(422, "result_incomplete", f"The result of this {job.kind} lacks what the contract asks for.")
+
+
+def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str, Any]) -> None:
+    from axons_service.grading.services import submission_score
+
+    records = [file.record() for file in files]
+    match job.kind:
+        case Job.Kind.TRAINING:
+            description = result["model"]
+            Model.objects.create(
+                id=model_id(job, number),
+                site_id=job.project.exercise.site_id,
+                project=job.project,
+                job=job,
+                source=Model.Source.TRAINED,
+                title=f"Model {job.project.models.count() + 1}",
+                architecture=description["architecture"],
+                classes=description["classes"],
+                metrics=result["metrics"],
+                description=description,
+                files=records,
+            )
+        case Job.Kind.INFERENCE:
+            assert job.model is not None, "an inference job has a model"
+            Prediction.objects.create(
+                job=job,
+                model=job.model,
+                file=job.upload.name if job.upload is not None else "",
+                probabilities=sorted(result["probabilities"], key=lambda item: -item["probability"]),
+                files=records,
+                seconds=result["seconds"],
+            )
+        case Job.Kind.EVALUATION:
+            submission_score(job=job, result=result)

@@ -1,0 +1,151 @@
+"""Jobs before and beside their attempts: create, dispatch, cancel."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from axons_service.compute.models import Pool
+from axons_service.exercises.models import Project
+from axons_service.jobs import waiting
+from axons_service.jobs.failures import FailureClass
+from axons_service.jobs.models import Job, Model
+from axons_service.jobs.services.events import events_append
+from axons_service.jobs.services.inputs import inputs_check
+from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move, state_data
+from axons_service.jobs.states import HELD, TERMINAL, WAITING, Move, State
+from axons_service.operations.problems import Problem
+from axons_service.training_sets.models import TrainingSet, Upload
+
+INFERENCE_LIMIT_SECONDS = 120
+EVALUATION_LIMIT_SECONDS = 900
+CANCEL_GRACE = timedelta(seconds=30)
+
+logger = logging.getLogger(__name__)
+
+
+def job_create(
+    *,
+    project: Project,
+    kind: str,
+    idempotency_key: str,
+    request_sha256: str,
+    training_set: TrainingSet | None = None,
+    model: Model | None = None,
+    upload: Upload | None = None,
+    hyperparameters: dict[str, Any] | None = None,
+) -> tuple[Job, bool]:
+    """A job for this request, and whether it was created now. The row is the outbox; its message follows the commit.
+
+    The same key with the same body gives the first job again. Raises Problem 422: `idempotency_mismatch` for the same
+    key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use.
+    """
+    first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
+    if first is not None:
+        return _repeated(first, request_sha256), False
+    spec = project.spec
+    pool = Pool.objects.filter(name=spec.body["pool"], is_active=True).first()
+    if pool is None:
+        raise Problem(422, "pool_unavailable", f"The pool “{spec.body['pool']}” of this exercise takes no jobs now.")
+    training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
+    try:
+        with transaction.atomic():
+            job = Job.objects.create(
+                project=project,
+                spec=spec,
+                pool=pool,
+                kind=kind,
+                training_set=training_set,
+                model=model,
+                upload=upload,
+                hyperparameters=hyperparameters or {},
+                idempotency_key=idempotency_key,
+                request_sha256=request_sha256,
+                time_limit_seconds=_time_limit(kind, spec.body),
+            )
+            events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
+            dispatch_publish(job.pk)
+    except IntegrityError:
+        first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
+        if first is None:
+            raise
+        return _repeated(first, request_sha256), False
+    return job, True
+
+
+def _repeated(job: Job, request_sha256: str) -> Job:
+    if job.request_sha256 != request_sha256:
+        raise Problem(
+            422,
+            "idempotency_mismatch",
+            "This Idempotency-Key was used for another request. Send a new key with a new request.",
+        )
+    return job
+
+
+def _time_limit(kind: str, spec: dict[str, Any]) -> int:
+    match kind:
+        case Job.Kind.INFERENCE:
+            return INFERENCE_LIMIT_SECONDS
+        case Job.Kind.EVALUATION:
+            return EVALUATION_LIMIT_SECONDS
+    return int(spec["time_limit_minutes"]) * 60
+
+
+def dispatch_publish(job_id: UUID) -> None:
+    """Publish the dispatch message after the commit. A broker that is down costs a delay, never the job."""
+    from axons_service.jobs.tasks import dispatch_job
+
+    def publish() -> None:
+        dispatch_job.apply_async(args=[str(job_id)], retry=False)
+
+    transaction.on_commit(publish, robust=True)
+
+
+def job_dispatch(*, job_id: UUID) -> bool:
+    """Let runners claim a queued job, and see that its pool has one. True when it was dispatched here."""
+    from axons_service.compute.services import pool_scale_for_work
+
+    with transaction.atomic():
+        job = job_lock(job_id)
+        if job.cancel_requested:
+            job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
+            return False
+        moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now())
+        if moved:
+            waiting.claimers_notify()
+    if moved:
+        pool_scale_for_work(pool_id=job.pool_id)
+    return moved
+
+
+@transaction.atomic
+def job_cancel(*, job_id: UUID) -> Job:
+    """Cancel a waiting job at once; ask the runner of a held one through its next heartbeat's reply."""
+    job = job_lock(job_id)
+    if State(job.state) in TERMINAL or job.cancel_requested:
+        return job
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk).update(cancel_requested=True, cancel_requested_at=now)
+    job.cancel_requested, job.cancel_requested_at = True, now
+    if State(job.state) in WAITING:
+        job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
+    else:
+        events_append(project_id=job.project_id, job=job, items=[("state", state_data(job))])
+    return job
+
+
+@transaction.atomic
+def job_cancel_force(*, job_id: UUID) -> bool:
+    """Cancel without the runner, which had its grace: its attempt ends and its next write gets 409."""
+    job = job_lock(job_id)
+    requested = job.cancel_requested_at
+    if State(job.state) not in HELD or requested is None or requested + CANCEL_GRACE > timezone.now():
+        return False
+    for attempt in job.attempts.filter(ended_at__isnull=True):
+        attempt_end(attempt=attempt, outcome="cancelled", failure_class=FailureClass.CANCELLED)
+    logger.warning("job %s: its runner did not stop within %s, cancelled without it", job.pk, CANCEL_GRACE)
+    return job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)

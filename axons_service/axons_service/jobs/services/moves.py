@@ -1,0 +1,66 @@
+"""The one place that changes a job's state: compare-and-swap on (id, state, attempt), and the event that tells it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from axons_service.compute.models import Runner
+from axons_service.jobs.failures import FailureClass, sentence
+from axons_service.jobs.models import Attempt, Job
+from axons_service.jobs.services.events import events_append
+from axons_service.jobs.states import TABLE, TERMINAL, Move, State
+
+
+def job_lock(job_id: UUID) -> Job:
+    """The job's row, locked until the end of the transaction (PostgreSQL; SQLite has one writer anyway)."""
+    locked = Job.objects.select_for_update(of=("self",), no_key=True)
+    return locked.select_related("project__exercise", "spec", "pool").get(pk=job_id)
+
+
+def state_data(job: Job) -> dict[str, Any]:
+    """The data of a `state` event."""
+    failure = {"class": job.failure_class, "message": job.failure_message} if job.failure_class else None
+    return {"state": str(job.state), "failure": failure, "cancel_requested": job.cancel_requested}
+
+
+@transaction.atomic
+def job_move(*, job: Job, move: Move, **changes: Any) -> bool:
+    """Make a move, if the row is still where and in the attempt that `job` says. True when it was made here."""
+    rule = TABLE[move]
+    if rule.target in TERMINAL:
+        changes.setdefault("finished_at", timezone.now())
+    moved = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=rule.sources)
+    if moved.update(state=rule.target, **changes) != 1:
+        return False
+    job.state = rule.target
+    for name, value in changes.items():
+        setattr(job, name, value)
+    events_append(project_id=job.project_id, job=job, items=[("state", state_data(job))])
+    return True
+
+
+@transaction.atomic
+def job_end(*, job: Job, state: State, failure_class: FailureClass, message: str = "") -> bool:
+    """Fail or cancel a job for good, and tell grading when it was an evaluation."""
+    from axons_service.grading.services import submission_fail
+
+    move = Move.CANCEL if state == State.CANCELLED else Move.FAIL
+    text = sentence(failure_class, message)
+    if not job_move(job=job, move=move, failure_class=failure_class, failure_message=text):
+        return False
+    if job.kind == Job.Kind.EVALUATION:
+        submission_fail(job=job, failure_class=failure_class, message=text)
+    return True
+
+
+def attempt_end(*, attempt: Attempt, outcome: str, failure_class: str = "", message: str = "") -> bool:
+    """End an attempt once; from now on its token opens nothing. True when it was ended here."""
+    living = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=True)
+    ended = living.update(
+        ended_at=timezone.now(), outcome=outcome, failure_class=failure_class, failure_message=message[:4000]
+    )
+    if ended and attempt.runner_id is not None:
+        Runner.objects.filter(pk=attempt.runner_id).update(busy_at=timezone.now())
+    return ended == 1

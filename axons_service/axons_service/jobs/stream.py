@@ -1,0 +1,191 @@
+"""Progress fan-out: one tail query per process feeds every connected browser.
+
+Ids are given before they commit, so a lower id may appear after a higher one. Two facts make this safe: within one
+project ids appear in order (`services.events`), and the tail asks again for ids it skipped, in the same query.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from django.db.models import Max, Q
+from rest_framework.utils.encoders import JSONEncoder
+
+from axons_service.jobs.asynchronous import in_thread, run_in
+from axons_service.jobs.models import Event
+from axons_service.jobs.serializers import event_output
+
+TAIL_SECONDS = 0.1
+GAP_SECONDS = 30.0  # an id that did not appear for so long was rolled back
+GAPS_AT_START = 200
+TAIL_ROWS = 2000
+PAGE_ROWS = 200
+BUFFER_FRAMES = 500
+PING_SECONDS = 15.0
+
+logger = logging.getLogger(__name__)
+_encode = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+def event_frame(event: Event) -> bytes:
+    """The event as one SSE frame."""
+    return f"id: {event.pk}\nevent: job\ndata: {_encode(event_output(event))}\n\n".encode()
+
+
+class Watcher:
+    """One connected browser. `is_behind` means: read the database from your cursor before trusting the buffer."""
+
+    def __init__(self, project_id: UUID) -> None:
+        self.project_id = project_id
+        self.is_behind = True
+        self.buffer: deque[tuple[int, bytes]] = deque()
+        self.wake = asyncio.Event()
+
+    def push(self, event_id: int, frame: bytes) -> None:
+        """Never blocks and never grows: a slow reader loses its buffer and catches up from the database."""
+        if len(self.buffer) >= BUFFER_FRAMES:
+            self.buffer.clear()
+            self.is_behind = True
+        self.buffer.append((event_id, frame))
+        self.wake.set()
+
+
+class Gaps:
+    """Ids below the tail's position that have not appeared yet, with the time when each was missed first."""
+
+    def __init__(self) -> None:
+        self.missed: dict[int, float] = {}
+
+    def seen(self, ids: list[int], position: int, now: float) -> int:
+        """Take a page of ascending ids; returns the new position."""
+        for event_id in ids:
+            if event_id <= position:
+                self.missed.pop(event_id, None)
+                continue
+            first = max(position + 1, event_id - GAPS_AT_START)
+            self.missed.update(dict.fromkeys(range(first, event_id), now))
+            position = event_id
+        self.missed = {event_id: since for event_id, since in self.missed.items() if now - since < GAP_SECONDS}
+        return position
+
+
+class Tail:
+    """One per event loop. Reads new events while someone watches."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[UUID, set[Watcher]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        # a thread of its own: claims and page reads never delay the tail
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="axons-event-tail")
+
+    @property
+    def watcher_count(self) -> int:
+        return sum(map(len, self._watchers.values()))
+
+    def subscribe(self, project_id: UUID) -> Watcher:
+        """A watcher that, once `ready`, gets everything committed from then on; what came before it reads itself."""
+        watcher = Watcher(project_id)
+        self._watchers.setdefault(project_id, set()).add(watcher)
+        if self._task is None or self._task.done():
+            self._ready.clear()
+            self._task = asyncio.create_task(self._run())
+        return watcher
+
+    async def ready(self) -> None:
+        """Wait until the tail knows where it stands."""
+        await self._ready.wait()
+
+    def unsubscribe(self, watcher: Watcher) -> None:
+        watchers = self._watchers.get(watcher.project_id, set())
+        watchers.discard(watcher)
+        if not watchers:
+            self._watchers.pop(watcher.project_id, None)
+
+    async def _run(self) -> None:
+        position = 0
+        gaps = Gaps()
+        while self._watchers:
+            try:
+                if not self._ready.is_set():
+                    position, recent = await run_in(self._thread, _start)
+                    gaps.seen(recent, recent[0] - 1 if recent else position, time.monotonic())
+                    self._ready.set()
+                events = await run_in(self._thread, partial(_new_events, position, list(gaps.missed)))
+            except Exception:
+                logger.exception("the event tail cannot read; trying again")
+                await asyncio.sleep(1)
+                continue
+            for event in events:
+                self._fan_out(event)
+            position = gaps.seen([event.pk for event in events], position, time.monotonic())
+            if len(events) < TAIL_ROWS:
+                await asyncio.sleep(TAIL_SECONDS)
+
+    def _fan_out(self, event: Event) -> None:
+        watchers = self._watchers.get(event.project_id)
+        if watchers:
+            frame = event_frame(event)
+            for watcher in watchers:
+                watcher.push(event.pk, frame)
+
+
+def _start() -> tuple[int, list[int]]:
+    position = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    recent = Event.objects.filter(pk__gt=position - GAPS_AT_START, pk__lte=position)
+    return position, list(recent.order_by("pk").values_list("pk", flat=True))
+
+
+def _new_events(position: int, gaps: list[int]) -> list[Event]:
+    wanted = Q(pk__gt=position) | Q(pk__in=gaps) if gaps else Q(pk__gt=position)
+    return list(Event.objects.filter(wanted).order_by("pk")[:TAIL_ROWS])
+
+
+def _page(project_id: UUID, after: int) -> list[tuple[int, bytes]]:
+    page = Event.objects.filter(project_id=project_id, pk__gt=after).order_by("pk")[:PAGE_ROWS]
+    return [(event.pk, event_frame(event)) for event in page]
+
+
+_tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
+
+
+def tail() -> Tail:
+    """The tail of the running event loop."""
+    return _tails.setdefault(asyncio.get_running_loop(), Tail())
+
+
+async def project_stream(*, project_id: UUID, after: int, expires_at: float) -> AsyncIterator[bytes]:
+    """Every event of a project with an id above `after`, in order, once each, until `expires_at` (Unix time)."""
+    source = tail()
+    watcher = source.subscribe(project_id)
+    try:
+        await source.ready()
+        yield b": open\nretry: 1000\n\n"
+        while (left := expires_at - time.time()) > 0:
+            watcher.wake.clear()
+            frames: list[tuple[int, bytes]]
+            if watcher.is_behind:
+                watcher.is_behind = False
+                frames = await in_thread(_page, project_id, after)
+                watcher.is_behind = watcher.is_behind or len(frames) == PAGE_ROWS
+            else:
+                frames = list(watcher.buffer)
+                watcher.buffer.clear()
+            for event_id, frame in frames:
+                if event_id > after:
+                    after = event_id
+                    yield frame
+            if watcher.is_behind or watcher.buffer:
+                continue
+            try:
+                await asyncio.wait_for(watcher.wake.wait(), min(PING_SECONDS, left))
+            except TimeoutError:
+                yield b": ping\n\n"
+    finally:
+        source.unsubscribe(watcher)

@@ -1,0 +1,20 @@
+"""Celery's part: short control tasks. Losing any message costs seconds, never a job."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from axons_service.jobs.services import job_dispatch
+from axons_service.jobs.services.reconcile import jobs_reconcile
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def dispatch_job(job_id: str) -> None:
+    """Let runners claim the job. A repeat finds it dispatched already and does nothing."""
+    job_dispatch(job_id=UUID(job_id))
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def reconcile() -> None:
+    """Beat: apply every deadline of every non-terminal state."""
+    jobs_reconcile()

@@ -1,0 +1,30 @@
+"""Who is calling: the one value every view of `/api/v1` decides with."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from axons_service.sites.models import Site
+
+
+class Role(StrEnum):
+    LEARNER = "learner"
+    GRADER = "grader"
+    AUTHOR = "author"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """An authenticated caller. `project` is set for a browser's read token and confines it to that project."""
+
+    site: Site
+    learner: str
+    role: Role
+    course: str
+    usage: str
+    project: UUID | None = None
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether the LMS says that this person may see other learners' work in this exercise."""
+        return self.role in (Role.GRADER, Role.AUTHOR)

@@ -1,0 +1,63 @@
+"""Where things lie in the bucket. Prefixes end with a slash; nothing else in the code spells a key.
+
+`project` arguments need their exercise loaded (`select_related("exercise")`) to cost no query.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from axons_service.exercises.models import Project
+    from axons_service.jobs.models import Job, Model
+    from axons_service.sites.models import Site
+    from axons_service.training_sets.models import TrainingSet, Upload
+
+
+def site_prefix(site_id: int) -> str:
+    return f"sites/{site_id}/"
+
+
+def project_prefix(project: "Project") -> str:
+    return f"{site_prefix(project.exercise.site_id)}projects/{project.pk}/"
+
+
+def library_prefix(site: "Site") -> str:
+    """Starter sets and supplied models."""
+    return f"{site_prefix(site.pk)}library/"
+
+
+def hidden_prefix(site: "Site") -> str:
+    """Hidden test sets: no URL to anything below is ever given to a learner."""
+    return f"{site_prefix(site.pk)}hidden/"
+
+
+def blob_key(prefix: str, sha256: str) -> str:
+    """Where the content with this hash lies below a project's, the library's or the hidden prefix."""
+    return f"{prefix}blobs/sha256/{sha256[:2]}/{sha256}"
+
+
+def owner_prefix(training_set: "TrainingSet") -> str:
+    """The prefix that a training set's blobs and manifest live below."""
+    if training_set.project is not None:
+        return project_prefix(training_set.project)
+    area = "hidden" if training_set.kind == "hidden" else "library"
+    return f"{site_prefix(training_set.site_id)}{area}/"
+
+
+def training_set_prefix(training_set: "TrainingSet") -> str:
+    return f"{owner_prefix(training_set)}training-sets/{training_set.pk}/"
+
+
+def attempt_prefix(job: "Job", number: int) -> str:
+    """Checkpoints, logs and artifacts of one attempt."""
+    return f"{project_prefix(job.project)}jobs/{job.pk}/attempts/{number}/"
+
+
+def model_prefix(model: "Model") -> str:
+    if model.project is not None:
+        return f"{project_prefix(model.project)}models/{model.pk}/"
+    return f"{site_prefix(model.site_id)}library/models/{model.pk}/"
+
+
+def tmp_key(upload: "Upload") -> str:
+    """Where an upload waits; swept by its date."""
+    return f"tmp/{upload.created_at:%Y-%m-%d}/{upload.pk}/file"

@@ -1,0 +1,166 @@
+"""The object store: S3, through an internal endpoint for ourselves and a public one for browsers and runners."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from itertools import islice
+from typing import IO, Any, TypedDict, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.conf import settings
+
+IMMUTABLE = "private, max-age=31536000, immutable"
+
+
+class PresignedPut(TypedDict):
+    """How to upload one object: send these headers and exactly the declared number of bytes."""
+
+    url: str
+    method: str
+    headers: dict[str, str]
+
+
+class ObjectHead(TypedDict):
+    """What the store says about an object without reading it."""
+
+    bytes: int
+    etag: str
+
+
+@lru_cache(maxsize=8)
+def _client(endpoint: str, region: str, access_key: str, secret_key: str) -> Any:
+    config = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path"},
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"max_attempts": 4, "mode": "standard"},
+        max_pool_connections=20,
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        config=config,
+    )
+
+
+def client(*, internal: bool = True) -> Any:
+    """The S3 client of the internal endpoint, or of the public one (only for presigning)."""
+    s3 = settings.AXONS_S3
+    endpoint = s3["endpoint"] if internal else s3["public_endpoint"]
+    return _client(endpoint, s3["region"], s3["access_key"], s3["secret_key"])
+
+
+def bucket() -> str:
+    """The one bucket of this deployment."""
+    return str(settings.AXONS_S3["bucket"])
+
+
+def presigned_get(
+    key: str,
+    *,
+    expires: int = 3600,
+    internal: bool = False,
+    filename: str | None = None,
+    content_type: str | None = None,
+) -> str:
+    """A URL that reads one object for `expires` seconds (an hour at most); `filename` makes a browser save it."""
+    params: dict[str, Any] = {"Bucket": bucket(), "Key": key}
+    if filename is not None:
+        safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in filename)
+        params["ResponseContentDisposition"] = f'attachment; filename="{safe}"'
+    if content_type is not None:
+        params["ResponseContentType"] = content_type
+    url = client(internal=internal).generate_presigned_url("get_object", Params=params, ExpiresIn=min(expires, 3600))
+    return str(url)
+
+
+def presigned_put(
+    key: str, *, bytes: int, content_type: str, expires: int = 900, internal: bool = False
+) -> PresignedPut:
+    """A URL that writes one object of exactly this size and type: both are signed, anything else gets 403."""
+    params = {"Bucket": bucket(), "Key": key, "ContentLength": bytes, "ContentType": content_type}
+    url = client(internal=internal).generate_presigned_url(
+        "put_object", Params=params, ExpiresIn=min(expires, 3600), HttpMethod="PUT"
+    )
+    return {"url": url, "method": "PUT", "headers": {"Content-Type": content_type}}
+
+
+def head(key: str) -> ObjectHead | None:
+    """Size and ETag of an object; None when there is none."""
+    try:
+        found = client().head_object(Bucket=bucket(), Key=key)
+    except ClientError as error:
+        if _is_missing(error):
+            return None
+        raise
+    return {"bytes": found["ContentLength"], "etag": found["ETag"].strip('"')}
+
+
+def exists(key: str) -> bool:
+    return head(key) is not None
+
+
+def put_bytes(key: str, data: bytes, content_type: str) -> None:
+    """Write an object, replacing what is there."""
+    client().put_object(Bucket=bucket(), Key=key, Body=data, ContentType=content_type, CacheControl=IMMUTABLE)
+
+
+def put_stream(key: str, file: IO[bytes], content_type: str) -> None:
+    """Write an object from a file, in parts when it is large."""
+    extra = {"ContentType": content_type, "CacheControl": IMMUTABLE}
+    client().upload_fileobj(file, bucket(), key, ExtraArgs=extra)
+
+
+def get_bytes(key: str) -> bytes:
+    """The whole object. Raises FileNotFoundError when there is none."""
+    return open_stream(key).read()
+
+
+def open_stream(key: str) -> IO[bytes]:
+    """The object as a readable stream. Raises FileNotFoundError when there is none."""
+    try:
+        found = client().get_object(Bucket=bucket(), Key=key)
+    except ClientError as error:
+        if _is_missing(error):
+            raise FileNotFoundError(f"There is no object {key} in the store.") from error
+        raise
+    return cast(IO[bytes], found["Body"])
+
+
+def copy(src: str, dst: str) -> None:
+    """Copy an object inside the store."""
+    client().copy_object(Bucket=bucket(), Key=dst, CopySource={"Bucket": bucket(), "Key": src})
+
+
+def delete(keys: Iterable[str]) -> None:
+    """Delete objects, a thousand a request; missing ones are fine."""
+    remaining = iter(keys)
+    while batch := list(islice(remaining, 1000)):
+        client().delete_objects(Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+
+
+def list_keys(prefix: str) -> Iterable[str]:
+    """Keys below a prefix, in order, page by page."""
+    for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix):
+        for item in page.get("Contents", []):
+            yield item["Key"]
+
+
+def _is_missing(error: ClientError) -> bool:
+    return error.response.get("Error", {}).get("Code") in ("404", "NoSuchKey", "NotFound")
+
+
+def bucket_answers() -> bool:
+    """Whether the store answers and has our bucket."""
+    try:
+        client().head_bucket(Bucket=bucket())
+    except (BotoCoreError, ClientError):
+        return False
+    return True

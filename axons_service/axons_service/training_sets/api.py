@@ -1,0 +1,155 @@
+"""`/uploads` and `/training-sets`."""
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from axons_service.exercises.selectors import own_project
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key
+from axons_service.operations.problems import ProblemSerializer
+from axons_service.sites.authentication import XBlockAuthentication
+from axons_service.sites.permissions import caller_of
+from axons_service.storage import objects
+from axons_service.training_sets import selectors, services
+from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
+from axons_service.training_sets.models import Upload
+from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
+
+
+class UploadsView(APIView):
+    """Room for files in the object store."""
+
+    authentication_classes = [XBlockAuthentication]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        class UploadFileSerializer(serializers.Serializer[Any]):
+            name = serializers.CharField(max_length=1000)
+            bytes = serializers.IntegerField(min_value=0)
+            content_type = serializers.CharField(max_length=100, allow_blank=True)
+
+        files = UploadFileSerializer(many=True)
+        purpose = serializers.ChoiceField(choices=Upload.Purpose.choices)
+
+        class Meta:
+            ref_name = "UploadsRequest"
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        class UploadSerializer(serializers.Serializer[Any]):
+            id = serializers.UUIDField()
+            name = serializers.CharField()
+            url = serializers.URLField()
+            method = serializers.ChoiceField(choices=["PUT"])
+            headers = serializers.DictField(child=serializers.CharField())
+
+        class RejectedFileSerializer(serializers.Serializer[Any]):
+            name = serializers.CharField()
+            reason = serializers.CharField()
+
+        uploads = UploadSerializer(many=True)
+        rejected = RejectedFileSerializer(many=True)
+
+        class Meta:
+            ref_name = "Uploads"
+
+    @extend_schema(
+        operation_id="uploads_create",
+        request=InputSerializer,
+        responses={201: OutputSerializer, 403: ProblemSerializer, 422: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Ask for presigned URLs to PUT pictures to; files of a wrong kind or size are rejected one by one."""
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        accepted, rejected = services.uploads_create(project=own_project(caller_of(request)), **data.validated_data)
+        uploads = [
+            {
+                "id": str(upload.pk),
+                "name": upload.name,
+                **objects.presigned_put(upload.key, bytes=upload.bytes, content_type=upload.content_type),
+            }
+            for upload in accepted
+        ]
+        return Response({"uploads": uploads, "rejected": rejected}, status=201)
+
+
+class TrainingSetsView(APIView):
+    """A project's training sets."""
+
+    authentication_classes = [XBlockAuthentication]
+
+    class InputSerializer(serializers.Serializer[Any]):
+        class AdditionSerializer(serializers.Serializer[Any]):
+            upload = serializers.UUIDField()
+            label = serializers.CharField(max_length=200)  # type: ignore[assignment]
+
+        base = serializers.UUIDField(allow_null=True, required=False, default=None)
+        additions = AdditionSerializer(many=True, required=False, default=list)
+        exclusions = serializers.ListField(child=serializers.CharField(max_length=64), required=False, default=list)
+        relabels = serializers.DictField(child=serializers.CharField(max_length=200), required=False, default=dict)
+
+        class Meta:
+            ref_name = "TrainingSetRequest"
+
+    @extend_schema(
+        operation_id="training_sets_create",
+        parameters=[IDEMPOTENCY_HEADER],
+        request=InputSerializer,
+        responses={202: TrainingSetSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Make the next version of a training set; a worker then checks every file."""
+        key = idempotency_key(request)
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        project = own_project(caller_of(request))
+        training_set, _ = services.training_set_create(project=project, idempotency_key=key, **data.validated_data)
+        return Response(training_set_output(training_set), status=202)
+
+
+class TrainingSetView(APIView):
+    """One training set."""
+
+    @extend_schema(operation_id="training_sets_read", responses={200: TrainingSetSerializer, 404: ProblemSerializer})
+    def get(self, request: Request, training_set_id: UUID) -> Response:
+        """A training set of a project of yours, or your exercise's starter set."""
+        return Response(training_set_output(selectors.training_set_for(caller_of(request), training_set_id)))
+
+
+class TrainingSetImagesView(APIView):
+    """The images of a training set."""
+
+    class FilterSerializer(serializers.Serializer[Any]):
+        label = serializers.CharField(required=False, default=None)  # type: ignore[assignment]
+        split = serializers.ChoiceField(choices=["train", "validation"], required=False, default=None)
+        after = serializers.CharField(required=False, default=None)
+        limit = serializers.IntegerField(required=False, default=PAGE, min_value=1, max_value=MAX_PAGE)
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        images = ImageSerializer(many=True)
+        next = serializers.CharField(allow_null=True, help_text="cursor for `after`; null on the last page")
+
+        class Meta:
+            ref_name = "ImagesPage"
+
+    @extend_schema(
+        operation_id="training_sets_images",
+        parameters=[
+            OpenApiParameter("label", OpenApiTypes.STR),
+            OpenApiParameter("split", OpenApiTypes.STR, enum=["train", "validation"]),
+            OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before"),
+            OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_PAGE}, default {PAGE}"),
+        ],
+        responses={200: OutputSerializer, 404: ProblemSerializer, 409: ProblemSerializer},
+    )
+    def get(self, request: Request, training_set_id: UUID) -> Response:
+        """A page of images with presigned URLs."""
+        filters = self.FilterSerializer(data=request.query_params)
+        filters.is_valid(raise_exception=True)
+        training_set = selectors.training_set_for(caller_of(request), training_set_id)
+        return Response(images_page(training_set, **filters.validated_data))

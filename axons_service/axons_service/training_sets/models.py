@@ -1,0 +1,97 @@
+"""Training sets: immutable, versioned, described by a manifest of content hashes."""
+
+import uuid
+
+from django.db import models
+
+
+class TrainingSet(models.Model):
+    """One version of a set of labelled images.
+
+    `starter` and `hidden` sets belong to the site's library (`project` is null).
+    A hidden set is never readable by learners.
+    `project` sets belong to one learner's project; every change makes a new row.
+    """
+
+    class Kind(models.TextChoices):
+        STARTER = "starter"
+        HIDDEN = "hidden"
+        PROJECT = "project"
+
+    class State(models.TextChoices):
+        PREPARING = "preparing"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    site = models.ForeignKey("axons_sites.Site", on_delete=models.CASCADE, related_name="training_sets")
+    project = models.ForeignKey(
+        "axons_exercises.Project", null=True, blank=True, on_delete=models.CASCADE, related_name="training_sets"
+    )
+    kind = models.CharField(max_length=10, choices=Kind)
+    name = models.SlugField(max_length=100, blank=True, help_text="library name; empty for a project's own set")
+    title = models.CharField(max_length=200)
+    version = models.PositiveIntegerField(default=1)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    starter = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="the library set it grew from",
+    )
+    state = models.CharField(max_length=10, choices=State, default=State.PREPARING)
+    classes = models.JSONField(default=list)
+    counts = models.JSONField(default=dict, help_text="{label: {split: count}}")
+    image_count = models.PositiveIntegerField(default=0)
+    manifest_key = models.CharField(max_length=500, blank=True)
+    manifest_sha256 = models.CharField(max_length=64, blank=True)
+    shards = models.JSONField(default=list, help_text="[{key, sha256, bytes, count}]")
+    request = models.JSONField(default=dict, help_text="what was asked: additions, exclusions, relabels")
+    report = models.JSONField(default=list, help_text="[{file, accepted, reason, code}]")
+    message = models.TextField(blank=True)
+    licence = models.CharField(max_length=200, blank=True)
+    credits = models.TextField(blank=True)
+    source_sha256 = models.CharField(max_length=64, blank=True, help_text="of the archive that a library set came from")
+    idempotency_key = models.CharField(max_length=100, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    prepare_beat_at = models.DateTimeField(null=True, blank=True, help_text="a preparing worker's last sign of life")
+    prepare_tries = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["site", "name", "version"],
+                condition=models.Q(project__isnull=True),
+                name="library_set_version_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["project", "version"],
+                condition=models.Q(project__isnull=False),
+                name="project_set_version_unique",
+            ),
+            models.UniqueConstraint(
+                fields=["project", "idempotency_key"],
+                condition=~models.Q(idempotency_key=""),
+                name="training_set_idempotency_unique",
+            ),
+        ]
+        indexes = [models.Index(fields=["state", "created_at"])]
+
+
+class Upload(models.Model):
+    """A file on its way from the browser to the object store, under `tmp/` until a training set or a job takes it."""
+
+    class Purpose(models.TextChoices):
+        TRAINING_SET = "training_set"
+        PREDICTION = "prediction"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    project = models.ForeignKey("axons_exercises.Project", on_delete=models.CASCADE, related_name="uploads")
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100)
+    bytes = models.PositiveBigIntegerField()
+    key = models.CharField(max_length=500)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)

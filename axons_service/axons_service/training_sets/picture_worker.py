@@ -1,0 +1,172 @@
+"""Decode untrusted pictures in a process of its own: `python -I picture_worker.py`, limits applied before Pillow loads.
+
+Reads one JSON line per picture from stdin ({"source", "target", "name", "keep"}) and answers each with one JSON line:
+{"ok": true, "width", "height"} or {"ok": false, "code", "reason"}. It never opens a network connection, knows no
+secrets, and imports nothing but Pillow: when a picture kills it, the parent starts another for the rest.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+MAX_PIXELS = 64_000_000
+MIN_SIDE = 32
+MAX_SIDE = 512
+JPEG_QUALITY = 90
+FORMATS = ("JPEG", "PNG", "WEBP")
+LIMIT_MEMORY_BYTES = 1024**3
+LIMIT_CPU_SECONDS = 120
+ALLOWED = "Allowed are JPEG, PNG and WebP pictures."
+OTHERS = (
+    (b"GIF8", "a GIF file"),
+    (b"%PDF", "a PDF file"),
+    (b"BM", "a BMP file"),
+    (b"II*\0", "a TIFF file"),
+    (b"MM\0*", "a TIFF file"),
+    (b"<svg", "an SVG drawing"),
+    (b"<?xml", "an XML file"),
+    (b"PK\x03\x04", "a ZIP file"),
+    (b"%!PS", "a PostScript file"),
+)
+
+
+class Refused(Exception):
+    """This picture cannot be used; the sentence names it."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+def limit() -> None:
+    """Take away memory, CPU time, file size and core dumps. Platforms without `resource` rely on the wall timeout."""
+    try:
+        import resource
+    except ImportError:
+        return
+    wanted = {
+        "RLIMIT_AS": LIMIT_MEMORY_BYTES,
+        "RLIMIT_CPU": LIMIT_CPU_SECONDS,
+        "RLIMIT_FSIZE": 1 << 26,
+        "RLIMIT_CORE": 0,
+    }
+    for name, value in wanted.items():
+        number = getattr(resource, name, None)
+        if number is None:
+            continue
+        try:
+            resource.setrlimit(number, (value, value))
+        except (ValueError, OSError):  # macOS refuses RLIMIT_AS below what is mapped already
+            continue
+
+
+def convert(source: str, target: str, name: str, *, keep: bool) -> tuple[int, int]:
+    """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side; its width and height.
+
+    `keep` copies an upright RGB JPEG without metadata as it is (library sets, whose hashes are published).
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    Image.MAX_IMAGE_PIXELS = None  # our own ceiling below has a sentence, and stands before anything is decoded
+    try:
+        picture = Image.open(source, formats=FORMATS)
+    except UnidentifiedImageError:
+        raise _unrecognised(source, name) from None
+    except (OSError, ValueError, SyntaxError) as error:
+        raise Refused("damaged", f"{name} is damaged and cannot be read.") from error
+    with picture:
+        width, height = picture.size
+        if width * height > MAX_PIXELS:
+            raise Refused(
+                "too_many_pixels",
+                f"{name} is too large: {width:,} by {height:,} pixels. "
+                f"Allowed are {MAX_PIXELS // 1_000_000} million pixels, for example 8,000 by 8,000.",
+            )
+        if min(width, height) < MIN_SIDE:
+            raise Refused(
+                "too_small",
+                f"{name} is too small: {width} by {height} pixels. Each side needs at least {MIN_SIDE} pixels.",
+            )
+        if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
+            raise Refused("animated", f"{name} is an animation. Use a still picture.")
+        try:
+            picture.draft("RGB", (2 * MAX_SIDE, 2 * MAX_SIDE))
+            picture.load()
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError …
+            truncated = "truncated" in str(error) or "not enough" in str(error)
+            what = "is incomplete: the end of the file is missing" if truncated else "is damaged and cannot be read"
+            raise Refused("truncated" if truncated else "damaged", f"{name} {what}.") from error
+        if keep and _is_plain(picture, source):
+            with open(source, "rb") as reading, open(target, "wb") as writing:
+                writing.write(reading.read())
+            return width, height
+        upright = ImageOps.exif_transpose(picture)
+        result = _rgb(upright)
+        result.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        if min(result.size) < 1:
+            raise Refused("too_small", f"{name} is too narrow to be used.")
+        clean = Image.new("RGB", result.size)
+        clean.paste(result)
+        clean.save(target, "JPEG", quality=JPEG_QUALITY)
+        return clean.size
+
+
+def _rgb(picture: Any) -> Any:
+    """Any mode as RGB: 16-bit greys are scaled, transparency lies on white, CMYK and palettes are converted."""
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = picture.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        ground = Image.new("RGB", rgba.size, "white")
+        ground.paste(rgba, mask=rgba.getchannel("A"))
+        return ground
+    return picture.convert("RGB")
+
+
+def _is_plain(picture: Any, source: str) -> bool:
+    within = max(picture.size) <= 2 * MAX_SIDE and os.path.getsize(source) <= 1 << 20
+    metadata = any(name in picture.info for name in ("exif", "icc_profile", "photoshop", "comment", "xmp"))
+    return picture.format == "JPEG" and picture.mode == "RGB" and within and not metadata
+
+
+def _unrecognised(source: str, name: str) -> Refused:
+    with open(source, "rb") as file:
+        start = file.read(512)
+    if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1"):
+        hint = "On an iPhone choose Settings, Camera, Formats, Most Compatible."
+        return Refused("unsupported_format", f"{name} is a HEIC picture. {ALLOWED} {hint}")
+    for magic, what in OTHERS:
+        if start.lstrip()[: len(magic)] == magic:
+            return Refused("unsupported_format", f"{name} is {what}. {ALLOWED}")
+    if start and all(byte >= 32 or byte in b"\t\r\n\f" for byte in start):
+        return Refused("not_a_picture", f"{name} is not a picture: it holds text. {ALLOWED}")
+    return Refused("not_a_picture", f"{name} is not a picture that can be read. {ALLOWED}")
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """What the parent is told about one picture."""
+    name = request["name"]
+    try:
+        width, height = convert(request["source"], request["target"], name, keep=request["keep"])
+    except Refused as refused:
+        return {"ok": False, "code": refused.code, "reason": refused.reason}
+    except MemoryError:
+        return {"ok": False, "code": "too_heavy", "reason": f"{name} needs too much memory to be opened."}
+    return {"ok": True, "width": width, "height": height}
+
+
+def main() -> None:
+    """Answer line by line until stdin ends."""
+    limit()
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Who may do what, and in whose name the service is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from axons_xblock import compat
+from axons_xblock.config import Config
+from axons_xblock.errors import Problem, gettext_noop
+from axons_xblock.service import ServiceClient
+from axons_xblock.tokens import Identity
+
+
+def config_of(block: Any) -> Config:
+    """The site's settings; raises `not_configured`."""
+    return Config.from_settings(block.get_xblock_settings(default={}))
+
+
+def role(block: Any) -> str:
+    """learner, grader (course staff in the LMS) or author (course team in Studio)."""
+    if compat.in_studio(block):
+        return "author"
+    return "grader" if compat.viewer(block).is_staff else "learner"
+
+
+def client_of(block: Any) -> ServiceClient:
+    """The service, asked in the viewer's name; raises `login_required` (401) or `forbidden` (403)."""
+    config = config_of(block)
+    return ServiceClient(config, identity_of(block, config.site))
+
+
+def identity_of(block: Any, site: str) -> Identity:
+    """Who the viewer is to the service."""
+    viewer = compat.viewer(block)
+    if compat.in_studio(block):
+        require_author(block)
+        # Studio's preview gives every author the same anonymous id: each gets one of their own here.
+        learner = "author-" + hashlib.sha256(f"{site}|author|{viewer.user_id}".encode()).hexdigest()[:32]
+    elif not viewer.is_authenticated or viewer.anonymous_id is None:
+        raise Problem(401, "login_required", gettext_noop("Log in and enrol in this course to use this exercise."))
+    else:
+        learner = viewer.anonymous_id
+    return Identity(learner=learner, course=compat.course_id(block), usage=compat.usage_id(block), role=role(block))
+
+
+def require_staff(block: Any) -> None:
+    """Course staff, in the LMS; checked anew by every staff handler."""
+    viewer = compat.viewer(block)
+    if not (viewer.is_authenticated and viewer.is_staff) or compat.in_studio(block):
+        raise Problem(403, "staff_only", gettext_noop("Only the course staff can see and review submissions."))
+
+
+def require_author(block: Any) -> None:
+    """A member of the course team, in Studio."""
+    if not compat.can_author(block):
+        raise Problem(403, "author_only", gettext_noop("Only the course team can do this, and only in Studio."))
+
+
+def require_self(block: Any) -> None:
+    """Refuse changes in a learner's name by a staff member who only looks at the course as that learner."""
+    if compat.masquerades_as_learner(block):
+        raise Problem(
+            403,
+            "masquerading",
+            gettext_noop("You are viewing this course as a certain learner. Nothing can be changed in their name."),
+        )

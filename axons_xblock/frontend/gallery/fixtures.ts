@@ -1,0 +1,151 @@
+/** Recorded-looking data for the gallery and the tests; nothing of this is shipped. */
+import type { Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, StudioData, Submission, TrainingSet } from "../src/core/types";
+
+export const NOW = Date.now();
+export const ago = (minutes: number): string => new Date(NOW - minutes * 60_000).toISOString();
+
+export const CLASSES = ["bicycle", "bird", "boat", "butterfly", "cat", "dog", "flower", "guitar", "mushroom", "train"];
+const HUES = [210, 45, 190, 285, 25, 35, 330, 15, 5, 150];
+
+/** A stand-in photograph: a lit object on a background. */
+export function shot(label: number, seed: number): string {
+  const hue = HUES[label % HUES.length]!;
+  const turn = (seed * 47) % 60;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224"><defs><linearGradient id="b" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="hsl(${(hue + 150 + turn) % 360},35%,${62 + (seed % 4) * 6}%)"/><stop offset=".62" stop-color="hsl(${(hue + 130 + turn) % 360},28%,78%)"/><stop offset=".63" stop-color="hsl(${(hue + 60 + turn) % 360},24%,48%)"/><stop offset="1" stop-color="hsl(${(hue + 60 + turn) % 360},28%,34%)"/></linearGradient></defs><rect width="224" height="224" fill="url(#b)"/><g transform="translate(${90 + (seed * 13) % 40},${110 + (seed * 7) % 25}) rotate(${(seed * 31) % 50 - 25})"><ellipse cx="6" cy="${48}" rx="62" ry="10" fill="#0004"/><rect x="-50" y="-45" width="${80 + (label % 3) * 14}" height="${80 + (label % 4) * 5}" rx="${8 + (label % 5) * 11}" fill="hsl(${hue},62%,46%)"/><circle cx="-14" cy="-14" r="${14 + (label % 4) * 3}" fill="hsl(${hue},75%,68%)"/></g></svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
+const HEAT = `data:image/svg+xml,${encodeURIComponent('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 224 224"><defs><radialGradient id="g" cx=".45" cy=".48" r=".6"><stop offset="0" stop-color="#d40000"/><stop offset=".35" stop-color="#ffb300"/><stop offset=".6" stop-color="#2fd07f"/><stop offset="1" stop-color="#0b2aa5"/></radialGradient></defs><rect width="224" height="224" fill="url(#g)"/></svg>')}`;
+
+export const SPEC: Spec = {
+  version: 1, kind: "training", task: "classification", starter_set: "things-10", hidden_test_set: "things-10-hidden", model: null, own_pictures: true,
+  architectures: ["efficientnet_lite0", "small_cnn"],
+  hyperparameters: { epochs: { min: 1, max: 40, default: 15 }, learning_rate: { min: 0.0001, max: 0.1, default: 0.003 }, batch_size: { min: 8, max: 128, default: 32 }, augmentation: { default: true }, seed: { default: 0 } },
+  pool: "cpu", time_limit_minutes: 20, max_tries: 3,
+  grading: { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.8, score: 0.8 }, { at_least: 0.9, score: 1 }] },
+};
+
+export const STARTER: TrainingSet = {
+  id: "set-starter", name: "Ten everyday things", version: 1, kind: "starter", parent: null, state: "ready", classes: CLASSES,
+  counts: Object.fromEntries(CLASSES.map((name, i) => [name, { train: 96 + ((i * 17) % 40), validation: 20 + (i % 4) }])), image_count: 1358,
+  manifest_sha256: "ab", report: [], created_at: ago(9000), licence: "GPL-3.0-or-later", credits: "Photographs by the Tux Paint contributors; backgrounds CC0 and CC BY 4.0.\nComposed by the recipe in course_content.", message: null,
+};
+export const OWN: TrainingSet = {
+  ...STARTER, id: "set-own", name: "My pictures", version: 2, kind: "project", parent: "set-starter", image_count: 1402, created_at: ago(34),
+  report: [
+    ...Array.from({ length: 46 }, (_, i) => ({ file: `IMG_${2000 + i}.jpg`, accepted: true, reason: null, code: null })),
+    { file: "notes.jpg", accepted: false, code: "not_an_image", reason: "“notes.jpg” is not a picture: it contains text." },
+    { file: "half.jpeg", accepted: false, code: "truncated", reason: "“half.jpeg” is cut off: the file ends before the picture does. Copy it again from your camera." },
+    { file: "poster.png", accepted: false, code: "too_large", reason: "“poster.png” is 30,000 × 30,000 pixels; at most 40 megapixels are allowed. Make it smaller and send it again." },
+  ],
+};
+export const PREPARING: TrainingSet = { ...OWN, id: "set-prep", version: 3, state: "preparing", report: [], image_count: 0, counts: {}, created_at: ago(0.3) };
+
+export function curve(epochs: number, top: number, seed = 1): { train: MetricPoint[]; validation: MetricPoint[] } {
+  const wobble = (i: number) => Math.sin(i * 12.9898 * seed) * 0.5 + Math.sin(i * 4.1 * seed) * 0.5;
+  const train: MetricPoint[] = [];
+  const validation: MetricPoint[] = [];
+  for (let i = 1; i <= epochs * 4; i += 1) {
+    const e = i / 4;
+    const learned = 1 - Math.exp(-e / 2.6);
+    train.push({ step: i * 9, epoch: e, split: "train", loss: 2.3 * (1 - learned) + 0.09 + wobble(i) * 0.06, accuracy: Math.min(1, 0.1 + learned * (top - 0.06) + wobble(i) * 0.02), images_per_second: 410 + wobble(i) * 30, learning_rate: 0.003 });
+    if (i % 4 === 0) validation.push({ step: i * 9, epoch: e, split: "validation", loss: 2.3 * (1 - learned) + 0.2 + wobble(i + 3) * 0.03, accuracy: Math.min(0.99, 0.1 + learned * (top - 0.1) + wobble(i + 3) * 0.012) });
+  }
+  return { train, validation };
+}
+
+const base = { kind: "training" as const, attempt: 1, training_set: "set-starter", model: null, prediction: null, failure: null, queue: null, cancel_requested: false };
+export const HYPER = { architecture: "efficientnet_lite0", epochs: 15, learning_rate: 0.003, batch_size: 32, augmentation: true, seed: 0 };
+
+export const DONE: Job = { ...base, id: "job-3", state: "succeeded", model: "model-3", hyperparameters: HYPER, created_at: ago(12), started_at: ago(11.9), finished_at: ago(11.6), progress: null, metrics: { validation: curve(15, 1.04).validation[14]! } };
+export const DONE_1: Job = { ...base, id: "job-1", state: "succeeded", model: "model-1", hyperparameters: { ...HYPER, architecture: "small_cnn", epochs: 30 }, created_at: ago(64), started_at: ago(63), finished_at: ago(57), progress: null, metrics: { validation: { ...curve(15, 0.7).validation[14]! } } };
+export const FAILED: Job = { ...base, id: "job-2", state: "failed", hyperparameters: { ...HYPER, batch_size: 128 }, created_at: ago(40), started_at: ago(39), finished_at: ago(38), progress: null, metrics: null, failure: { class: "out_of_memory", message: "The machine ran out of memory at batches of 128 pictures. Choose a smaller batch size, such as 64, and train again. Nothing was counted against you." } };
+export const RUNNING: Job = { ...base, id: "job-4", state: "running", hyperparameters: { ...HYPER, architecture: "small_cnn", epochs: 20 }, created_at: ago(1.2), started_at: ago(1), finished_at: null, progress: { phase: "training", done: 8, total: 20, unit: "epochs" }, metrics: null };
+export const QUEUED: Job = { ...RUNNING, id: "job-5", state: "queued", started_at: null, progress: null, queue: { position: 4, eta_seconds: 95 } };
+
+function evaluation(): Evaluation {
+  const confusion = CLASSES.map((_, i) => CLASSES.map((_c, j) => (i === j ? 19 + (i % 4) - (i === 4 ? 4 : 0) : (i === 4 && j === 5 ? 3 : i === 5 && j === 4 ? 1 : i === 1 && j === 3 ? 2 : i === 8 && j === 6 ? 1 : 0))));
+  const all = confusion.flat().reduce((a, b) => a + b, 0);
+  const right = confusion.reduce((sum, row, i) => sum + row[i]!, 0);
+  return {
+    accuracy: right / all, loss: 0.19, confusion_matrix: confusion,
+    per_class: CLASSES.map((label, i) => {
+      const tp = confusion[i]![i]!;
+      const support = confusion[i]!.reduce((a, b) => a + b, 0);
+      const said = confusion.reduce((sum, row) => sum + row[i]!, 0);
+      const precision = tp / said;
+      const recall = tp / support;
+      return { label, precision, recall, f1: (2 * precision * recall) / (precision + recall), support };
+    }),
+    mistakes: [[4, 5, 0.97], [4, 5, 0.91], [1, 3, 0.88], [5, 4, 0.8], [4, 5, 0.74], [1, 3, 0.61], [8, 6, 0.52]].map(([a, b, p], i) => ({ sha256: `m${i}`, label: CLASSES[a!]!, predicted: CLASSES[b!]!, probability: p!, url: shot(a!, 40 + i) })),
+  };
+}
+
+export const MODEL: Model = {
+  id: "model-3", name: "efficientnet_lite0 3", job: "job-3", training_set: "set-starter", architecture: "efficientnet_lite0", classes: CLASSES, metrics: { validation: evaluation() }, hyperparameters: HYPER, created_at: ago(11.6), source: "trained",
+  artifacts: [{ name: "model.safetensors", bytes: 51_320, url: "#" }, { name: "model.onnx", bytes: 13_800_000, url: "#" }],
+};
+export const MODEL_1: Model = { ...MODEL, id: "model-1", name: "small_cnn 1", job: "job-1", architecture: "small_cnn", hyperparameters: DONE_1.hyperparameters, created_at: ago(57), metrics: { validation: { ...evaluation(), accuracy: 0.612 } } };
+export const SUPPLIED: Model = { ...MODEL, id: "model-s", name: "Ten everyday things, ready-made", job: null, source: "supplied" };
+
+export function prediction(id: string, label: number, top: number, file: string, minutes: number): Prediction {
+  const rest = (1 - top) / 3;
+  return {
+    id, job: `job-p-${id}`, model: "model-3", created_at: ago(minutes), file, seconds: 0.031,
+    probabilities: [{ label: CLASSES[label]!, probability: top }, { label: CLASSES[(label + 1) % 10]!, probability: rest * 2 }, { label: CLASSES[(label + 3) % 10]!, probability: rest * 0.7 }, { label: CLASSES[(label + 5) % 10]!, probability: rest * 0.3 }, { label: CLASSES[(label + 6) % 10]!, probability: 0.0004 }],
+    picture_url: shot(label, label + 60), overlay_url: HEAT,
+  };
+}
+
+export const SCORED: Submission = {
+  id: "sub-1", learner: "anon", model: "model-3", job: "job-e", state: "scored", metric: "accuracy", value: 0.886, automatic_score: 0.8, score: 0.8, reviews: [], created_at: ago(8), delivered_revision: 1, revision: 1,
+  confusion_matrix: evaluation().confusion_matrix!,
+};
+export const REVIEWED: Submission = {
+  ...SCORED, id: "sub-2", score: 0.9,
+  reviews: [
+    { id: "r1", grader: "g", grader_name: "Dr. Ada Moreau", score: null, comment: "Look at the cats: three of them are on sofas, and all your dogs are on sofas too. What did the network learn?", created_at: ago(6) },
+    { id: "r2", grader: "g", grader_name: "Dr. Ada Moreau", score: 0.9, comment: "Good explanation in the forum. I raised the score.", created_at: ago(3) },
+  ],
+};
+
+export function project(change: Partial<ProjectState> = {}): ProjectState {
+  return {
+    id: "project-1", exercise: { usage: "block-v1:demo", course: "course-v1:demo" }, spec: SPEC, spec_hash: "h", role: "learner", starter_set: STARTER, training_sets: [], jobs: [], models: [], predictions: [],
+    submissions: [], tries: { used: 0, max: 3, left: 3 }, best_score: null, cursor: 100, supplied_model: null, ...change,
+  };
+}
+
+export function bundle(change: Partial<ProjectState> = {}, more: Partial<Bundle> = {}): Bundle {
+  return {
+    project: project(change), read_token: "t", read_token_expires_at: new Date(NOW + 600_000).toISOString(), api_url: "", stream_url: "",
+    user: { role: "learner", can_grade: false }, grade: null, block: { display_name: "Teach a network to see", weight: 10 }, ...more,
+  };
+}
+
+export const LIBRARY: Library = {
+  starter_sets: [{ name: "things-10", title: "Ten everyday things", classes: CLASSES, count: 1358, licence: "GPL-3.0-or-later" }, { name: "fashion", title: "Fashion-MNIST, 28 px", classes: ["T-shirt", "Trouser", "Pullover"], count: 60000, licence: "MIT" }],
+  hidden_test_sets: [{ name: "things-10-hidden", title: "Ten everyday things, new photographs", classes: CLASSES, count: 320 }],
+  models: [{ name: "things-ready", title: "Ten everyday things, ready-made", classes: CLASSES, architecture: "efficientnet_lite0" }],
+  pools: [{ name: "cpu", title: "Processors (free, a few seconds to start)" }, { name: "v100s", title: "GPU V100S (counts against the course's budget)" }],
+  architectures: [{ name: "efficientnet_lite0", title: "EfficientNet-Lite0", description: "Pretrained; only the last layer learns. Seconds on a processor." }, { name: "small_cnn", title: "Small network from scratch", description: "Learns everything from the pictures. Minutes." }],
+};
+export const STUDIO: StudioData = {
+  display_name: "Teach a network to see", weight: 10, instructions: "<p>Train a classifier that tells ten things apart.</p>", spec: SPEC, library: LIBRARY, library_error: null,
+  templates: [
+    { name: "a", title: "Transfer learning in ten minutes", description: "Students teach a network that already knows pictures to tell new classes apart, and hand it in.", spec: {} },
+    { name: "b", title: "From scratch, then transfer learning", description: "Students train a small network from nothing, then see how much a pretrained one gains.", spec: {} },
+    { name: "c", title: "Try a supplied model", description: "Students try your model on pictures of their own and see what it looks at. Not graded.", spec: { kind: "inference", architectures: [] } },
+  ],
+};
+
+const PEOPLE: [string, string, number | null, Submission["state"]][] = [
+  ["Amara Okafor", "amara", 0.943, "scored"], ["Björn Þórðarson", "bjorn_t", 0.886, "scored"], ["陈思远", "chen.siyuan", 0.912, "scored"], ["Dmytro Kovalenko", "dkovalenko", null, "scoring"], ["فاطمة الزهراء بنعلي", "fatima.z", 0.801, "scored"],
+  ["Guadalupe Hernández-Villaseñor de la Torre y Montes", "guadalupe.hernandez-villasenor", 0.478, "scored"], ["Hiroshi Tanaka", "htanaka", null, "failed"], ["Ines Carvalho", "ines", 0.902, "scored"],
+];
+export const LIST: Submission[] = PEOPLE.map(([name, username, value, state], i) => {
+  const automatic = value === null ? null : value >= 0.9 ? 1 : value >= 0.8 ? 0.8 : value >= 0.5 ? 0.5 : 0;
+  return {
+    ...SCORED, id: `s${i}`, name, username, value, state, automatic_score: automatic, score: i === 1 ? 0.9 : automatic, reviews: i === 1 ? REVIEWED.reviews : [], created_at: ago(5 + i * 97),
+    failure: state === "failed" ? { class: "infrastructure", message: "The machine that scored this model was lost three times. It is scored again as soon as one is free." } : null,
+  };
+});

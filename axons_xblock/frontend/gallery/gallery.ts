@@ -1,0 +1,109 @@
+/** Mounts one view in one state: gallery.html?case=train-running&dir=rtl. Without a case: the list of them. */
+import { mount } from "../src/main";
+import type { Args, AxonsEvent, Bundle, Picture } from "../src/core/types";
+import * as f from "./fixtures";
+
+type Answer = { status?: number; body: unknown; never?: boolean };
+interface Case { view: Args["view"]; open?: () => Answer; more?: Record<string, (body: Record<string, unknown>) => Answer>; args?: Partial<Args>; events?: AxonsEvent[] }
+
+const ok = (body: unknown): Answer => ({ body });
+const down: Answer = { status: 503, body: { error: { code: "service_unavailable", message: "The training service does not answer. Your work is safe; try again in a moment." } } };
+const student = (bundle: Bundle, more: Case["more"] = {}, args: Partial<Args> = {}): Case => ({ view: "student", open: () => ok(bundle), more, args });
+
+const history = { jobs: [f.DONE, f.FAILED, f.DONE_1], models: [f.MODEL, f.MODEL_1] };
+const tried = [f.prediction("p1", 4, 0.94, "my cat on the sofa.jpg", 2), f.prediction("p2", 7, 0.55, "guitar-in-the-dark.jpg", 5), f.prediction("p3", 1, 0.99, "IMG_20260412_081530.jpg", 9)];
+const LONG = "Donaudampfschifffahrtsgesellschaftskapitän und Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz: train a classifier with an exceptionally long exercise title that never seems to end";
+const running = f.curve(8, 0.85, 1.7);
+
+const CASES: Record<string, Case> = {
+  "loading": { view: "student", open: () => ({ body: null, never: true }) },
+  "pictures": student(f.bundle({}, {})),
+  "pictures-versions": student(f.bundle({ training_sets: [f.OWN] })),
+  "pictures-preparing": student(f.bundle({ training_sets: [f.PREPARING, f.OWN] })),
+  "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } })),
+  "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
+  "train": student(f.bundle()),
+  "train-queued": student(f.bundle({ ...history, jobs: [f.QUEUED, ...history.jobs] })),
+  "train-running": student(f.bundle({ ...history, jobs: [f.RUNNING, ...history.jobs] })),
+  "train-failed": student(f.bundle({ jobs: [f.FAILED] })),
+  "train-done": student(f.bundle(history)),
+  "results": student(f.bundle(history)),
+  "try": student(f.bundle(history)),
+  "try-answer": student(f.bundle({ ...history, predictions: tried })),
+  "hand-in": student(f.bundle(history)),
+  "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
+  "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),
+  "hand-in-failed": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "failed", value: null, score: null, automatic_score: null, failure: { class: "infrastructure", message: "The machine was lost while your model was scored. No try was used; hand it in again." } }], tries: { used: 3, max: 3, left: 0 } })),
+  "down": { view: "student", open: () => down },
+  "down-later": student(f.bundle(history), { read: () => down, job_create: () => down }),
+  "inference": student(f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null, starter_set: null, hidden_test_set: null, model: "things-ready" }, starter_set: null, supplied_model: f.SUPPLIED, predictions: [] }, { block: { display_name: "What does the network look at?", weight: 1 } })),
+  "long": student(f.bundle({ ...history, starter_set: { ...f.STARTER, name: LONG, classes: f.CLASSES.map((name, i) => (i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name)), counts: Object.fromEntries(f.CLASSES.map((name, i) => [i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name, { train: i === 2 ? 3 : 120, validation: 20 }])) } }, { block: { display_name: LONG, weight: 10 } })),
+  "staff": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: f.LIST, next: "c" }) }),
+  "staff-empty": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: [], next: null }) }),
+  "staff-error": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => down }),
+  "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
+  "studio-errors": {
+    view: "studio",
+    more: {
+      studio_load: () => ok(f.STUDIO),
+      studio_save: () => ({ status: 422, body: { error: { code: "spec_invalid", message: "Three settings need your attention.", errors: [{ field: "hyperparameters.epochs.max", message: "At most 200 epochs are possible. You asked for 4,000." }, { field: "hidden_test_set", message: "The hidden test set and the starter set have different classes." }, { field: "grading.thresholds.1.at_least", message: "Each step must be higher than the one before." }, { field: "task", message: "This task is not known to the service." }] } } }),
+    },
+  },
+  "studio-library": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, library: null, library_error: "The training service does not answer. Try again in a moment." }) } },
+  "studio-inference": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.SPEC, kind: "inference" } }) } },
+  "author": { view: "author", open: () => ok(f.bundle(history)), args: { spec: f.SPEC, weight: 10 } },
+  "author-missing": { view: "author", open: () => ok(f.bundle(history)), args: { spec: { ...f.SPEC, starter_set: null, own_pictures: false, hidden_test_set: null } } },
+};
+
+const query = new URLSearchParams(location.search);
+const name = query.get("case");
+const dir = query.get("dir");
+if (dir) document.documentElement.dir = dir;
+const stage = document.getElementById("stage")!;
+const chosen = name ? CASES[name] : undefined;
+
+function read(path: string, parameters: Record<string, string | number>): unknown {
+  if (path.endsWith("/images")) {
+    const classes = chosen?.open?.().body ? ((chosen.open().body as Bundle).project.starter_set?.classes ?? f.CLASSES) : f.CLASSES;
+    const images: Picture[] = Array.from({ length: 24 }, (_, i) => {
+      const label = parameters["label"] ? Math.max(0, classes.indexOf(String(parameters["label"]))) : i % classes.length;
+      const after = Number(parameters["after"] ?? 0);
+      return { sha256: `${label}-${i + after}`, label: classes[label] ?? "", split: "train", name: `${i + after}.jpg`, width: 224, height: 224, url: i === 17 ? "broken:" : f.shot(label, i + after) };
+    });
+    return { images, next: "24" };
+  }
+  if (path.endsWith("/metrics")) {
+    const curves = path.includes("job-4") ? running : path.includes("job-1") ? f.curve(30, 0.7, 2.2) : f.curve(15, 1.04);
+    return { ...curves, resources: [{ cpu_percent: 187 / 2, memory_bytes: 1_840_000_000, ...(path.includes("job-4") ? { gpu_percent: 71, gpu_memory_bytes: 3_200_000_000, gpu_power_watts: 118 } : {}) }] };
+  }
+  if (path.endsWith("/events")) return { events: name === "train-running" ? [{ id: 101, job: "job-4", seq: 9, attempt: 1, kind: "log", time: f.ago(0), data: { text: "fetched 1 shard, 24.1 MB\nepoch 7: train loss 0.71, validation accuracy 61.2 %\nepoch 8: train loss 0.64, validation accuracy 64.0 %" } }] : [], cursor: 101 };
+  if (path.startsWith("/models/")) return path.includes("model-1") ? f.MODEL_1 : f.MODEL;
+  if (path.startsWith("/projects/")) return (chosen?.open?.().body as Bundle).project;
+  return null;
+}
+
+window.fetch = async (input, init) => {
+  const handler = String(input).split("/handler/")[1] ?? "";
+  const body = JSON.parse(String(init?.body ?? "{}")) as Record<string, unknown>;
+  const special = chosen?.more?.[handler];
+  let answer: Answer;
+  if (special) answer = special(body);
+  else if (handler === "open") answer = chosen?.open?.() ?? down;
+  else if (handler === "read") answer = ok(read(String(body["path"]), (body["query"] ?? {}) as Record<string, string>));
+  else if (handler === "staff_review") answer = ok({ ...f.REVIEWED, id: String(body["submission"]) });
+  else answer = down;
+  if (answer.never) await new Promise(() => undefined);
+  return new Response(JSON.stringify(answer.body), { status: answer.status ?? 200 });
+};
+
+if (chosen) {
+  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  mount({ notify: () => undefined }, stage, {
+    view: chosen.view, static_base: "./", locale: query.get("lang") ?? "en", display_name: "Teach a network to see", weight: 10,
+    instructions: "<p>Train a classifier that tells ten everyday things apart. Start with the starter set, look at what it gets wrong, and make it better with pictures of your own. <b>Hand in your best model by Friday.</b></p>",
+    handlers: Object.fromEntries(names.map((each) => [each, `/handler/${each}`])), ...chosen.args,
+  });
+} else {
+  stage.innerHTML = Object.keys(CASES).map((each) => `<p><a href="?case=${each}">${each}</a></p>`).join("");
+}
+Object.assign(window, { axonsCases: Object.keys(CASES) });

@@ -1,0 +1,128 @@
+/** Shapes that the service and the XBlock's handlers answer with (docs/openapi.yaml). Optional: an older service may not send it. */
+
+export type JobState = "queued" | "dispatched" | "preparing" | "running" | "finishing" | "succeeded" | "failed" | "cancelled";
+export type JobKind = "training" | "inference" | "evaluation";
+
+export interface Failure { class: string; message: string }
+export interface Progress { phase: string; done: number; total: number; unit: string; message?: string }
+export interface MetricPoint {
+  step: number; epoch: number; split?: "train" | "validation"; loss: number; accuracy: number;
+  images_per_second?: number; learning_rate?: number; attempt?: number;
+}
+export interface ResourcePoint {
+  cpu_percent?: number; memory_bytes?: number; gpu_percent?: number; gpu_memory_bytes?: number; gpu_power_watts?: number; time?: string;
+}
+
+export interface Bound { min?: number; max?: number; default: number }
+export interface Spec {
+  version: number;
+  kind: "training" | "inference";
+  task: string;
+  starter_set: string | null;
+  hidden_test_set: string | null;
+  model: string | null;
+  own_pictures: boolean;
+  architectures: string[];
+  hyperparameters: {
+    epochs?: Bound; learning_rate?: Bound; batch_size?: Bound;
+    augmentation?: { default: boolean }; seed?: { default: number };
+  };
+  pool: string;
+  time_limit_minutes: number;
+  max_tries: number;
+  grading: Grading | null;
+}
+export interface Threshold { at_least: number; score: number }
+export interface Grading { metric: string; thresholds: Threshold[] }
+
+export interface ReportLine { file: string; accepted: boolean; reason: string | null; code: string | null }
+export interface TrainingSet {
+  id: string; name: string; version: number; kind: "starter" | "project"; parent: string | null;
+  state: "preparing" | "ready" | "failed";
+  classes: string[]; counts: Record<string, { train?: number; validation?: number }>; image_count: number;
+  manifest_sha256?: string | null; report?: ReportLine[]; created_at?: string;
+  licence?: string | null; credits?: string | null; message?: string | null;
+}
+export interface Picture { sha256: string; label: string; split: string; name: string; width: number; height: number; url: string }
+
+export interface Hyperparameters {
+  architecture: string; epochs: number; learning_rate: number; batch_size: number; augmentation: boolean; seed: number;
+}
+export interface Job {
+  id: string; kind: JobKind; state: JobState; attempt: number;
+  training_set: string | null; hyperparameters: Partial<Hyperparameters> | null; model: string | null; prediction: string | null;
+  created_at: string; started_at: string | null; finished_at: string | null;
+  progress: Progress | null;
+  metrics: { train?: MetricPoint | null; validation?: MetricPoint | null } | null;
+  failure: Failure | null;
+  queue?: { position: number | null; eta_seconds: number | null } | null;
+  cancel_requested: boolean;
+}
+export interface ClassMetrics { label: string; precision: number; recall: number; f1: number; support: number }
+export interface Mistake { sha256: string; label: string; predicted: string; probability: number; url?: string | null }
+export interface Evaluation {
+  accuracy: number; loss?: number; confusion_matrix?: number[][]; per_class?: ClassMetrics[]; mistakes?: Mistake[]; count?: number;
+}
+export interface Model {
+  id: string; name: string; job: string | null; training_set: string | null; architecture: string; classes: string[];
+  metrics: { validation?: Evaluation } | null; hyperparameters?: Partial<Hyperparameters> | null; created_at: string;
+  artifacts?: { name: string; bytes: number; url: string | null }[]; source: "trained" | "supplied";
+}
+export interface Prediction {
+  id: string; job: string; model: string; created_at: string; file: string;
+  probabilities: { label: string; probability: number }[]; picture_url: string | null; overlay_url: string | null; seconds?: number | null;
+}
+export interface Review { id: string; grader?: string | null; grader_name?: string | null; score: number | null; comment: string; created_at: string; clear?: boolean }
+export interface Submission {
+  id: string; learner?: string; model: string; job: string | null; state: "scoring" | "scored" | "failed"; metric: string;
+  value: number | null; automatic_score: number | null; score: number | null; reviews: Review[]; created_at: string;
+  failure?: Failure | null; delivered_revision?: number | null; revision?: number | null;
+  confusion_matrix?: number[][] | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
+  name?: string | null; username?: string | null;
+}
+export interface Tries { used: number; max: number | null; left: number | null }
+export interface ProjectState {
+  id: string; exercise: { usage: string; course: string }; spec: Spec; spec_hash: string; role: string;
+  starter_set: TrainingSet | null; training_sets: TrainingSet[]; jobs: Job[]; models: Model[]; predictions: Prediction[];
+  submissions: Submission[]; tries: Tries; best_score: number | null; cursor: number; supplied_model: Model | null;
+}
+export interface Grade { earned: number; possible: number }
+export interface Bundle {
+  project: ProjectState; read_token: string; read_token_expires_at: string; api_url: string; stream_url: string;
+  user?: { role: string; can_grade: boolean }; grade?: Grade | null; block?: { display_name: string; weight: number };
+}
+
+export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission";
+export interface AxonsEvent {
+  id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
+}
+
+export interface LibrarySet { name: string; title: string; classes?: string[]; count?: number; licence?: string | null }
+export interface Library {
+  starter_sets: LibrarySet[]; hidden_test_sets: LibrarySet[];
+  models: { name: string; title: string; classes?: string[]; architecture?: string }[];
+  pools: { name: string; title: string }[];
+  architectures: { name: string; title: string; description: string }[];
+}
+export interface Template { name: string; title: string; description: string; spec: Partial<Spec> }
+export interface StudioData {
+  display_name: string; weight: number; instructions: string; spec: Spec; library: Library | null; library_error: string | null; templates?: Template[];
+}
+
+export interface Args {
+  view: "student" | "author" | "studio";
+  handlers: Record<string, string>;
+  static_base: string;
+  locale?: string;
+  display_name?: string;
+  instructions?: string;
+  weight?: number;
+  spec?: Spec;
+  can_grade?: boolean;
+  catalogue?: Record<string, string | string[]>;
+  [extra: string]: unknown;
+}
+export interface Runtime {
+  handlerUrl?: (element: unknown, name: string) => string;
+  notify?: (name: string, data: unknown) => void;
+}

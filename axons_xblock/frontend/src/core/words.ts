@@ -1,0 +1,111 @@
+/** What the things of the service are called on the page. */
+import { duration, number, percent, significant } from "./format";
+import { t, tn } from "./i18n";
+import type { Grading, Hyperparameters, Job, Model, ProjectState, Progress, TrainingSet } from "./types";
+
+export function architectureTitle(name: string): string {
+  if (name === "efficientnet_lite0") return t("EfficientNet-Lite0");
+  if (name === "small_cnn") return t("Small network from scratch");
+  const plain = name.replace(/_/g, " ");
+  return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+export function architectureDescription(name: string): string {
+  if (name === "efficientnet_lite0") return t("Has already seen a million photographs. Only its last layer learns your classes: fast, and good with few pictures.");
+  if (name === "small_cnn") return t("Knows nothing yet and learns everything from your pictures: slower, needs many pictures, and shows what training really takes.");
+  return "";
+}
+
+export function setTitle(set: TrainingSet): string {
+  return set.kind === "starter" ? set.name : t("{name}, version {version}", { name: set.name, version: set.version });
+}
+
+export function trainingJobs(project: ProjectState): Job[] {
+  return project.jobs.filter((job) => job.kind === "training");
+}
+
+/** Runs are numbered from the first one, so that a number keeps its meaning. */
+export function runName(project: ProjectState, job: string | null): string {
+  const runs = trainingJobs(project);
+  const place = runs.findIndex((each) => each.id === job);
+  return place < 0 ? t("Earlier run") : t("Run {n}", { n: runs.length - place });
+}
+
+export function modelName(project: ProjectState, model: Model): string {
+  return model.source === "supplied" ? model.name : runName(project, model.job);
+}
+
+export function hyperparameterSummary(values: Partial<Hyperparameters> | null | undefined): string {
+  if (!values) return "";
+  const parts: string[] = [];
+  if (values.architecture) parts.push(architectureTitle(values.architecture));
+  if (values.epochs !== undefined) parts.push(tn("{n} epoch", "{n} epochs", values.epochs));
+  if (values.learning_rate !== undefined) parts.push(t("learning rate {rate}", { rate: significant(values.learning_rate) }));
+  if (values.batch_size !== undefined) parts.push(t("batches of {n}", { n: number(values.batch_size) }));
+  return parts.join(" · ");
+}
+
+export function metricName(metric: string): string {
+  if (metric === "accuracy") return t("accuracy");
+  if (metric === "macro_f1") return t("macro F1");
+  return metric.replace(/_/g, " ");
+}
+
+export function stateWord(job: Job): string {
+  if (job.cancel_requested && !["succeeded", "failed", "cancelled"].includes(job.state)) return t("Stopping");
+  switch (job.state) {
+    case "queued": return t("Waiting in line");
+    case "dispatched": return t("A machine is on its way");
+    case "preparing": return t("Getting ready");
+    case "running": return t("Training");
+    case "finishing": return t("Saving the model");
+    case "succeeded": return t("Finished");
+    case "failed": return t("Failed");
+    case "cancelled": return t("Cancelled");
+  }
+}
+
+function phaseWord(phase: string): string {
+  switch (phase) {
+    case "fetching": return t("Fetching pictures");
+    case "embedding": return t("Looking at every picture");
+    case "training": return t("Training");
+    case "evaluating": return t("Checking on pictures it has not trained on");
+    case "exporting": return t("Saving the model");
+    default: return phase;
+  }
+}
+
+export function progressSentence(progress: Progress): string {
+  // One shard of one says nothing about how far it is.
+  if (progress.total <= 1) return `${phaseWord(progress.phase)}…`;
+  const amount = progress.unit === "bytes"
+    ? percent(progress.total ? progress.done / progress.total : 0, 0)
+    : progress.unit === "epochs"
+      ? t("epoch {done} of {total}", { done: number(progress.done), total: number(progress.total) })
+      : progress.unit === "images"
+        ? t("{done} of {total} pictures", { done: number(progress.done), total: number(progress.total) })
+        : t("{done} of {total}", { done: number(progress.done), total: number(progress.total) });
+  return `${phaseWord(progress.phase)}: ${amount}`;
+}
+
+export function queueSentence(job: Job): string {
+  const position = job.queue?.position;
+  const eta = job.queue?.eta_seconds;
+  const parts: string[] = [];
+  if (position !== null && position !== undefined) {
+    parts.push(position <= 1 ? t("You are next in line.") : tn("{n} job is ahead of yours.", "{n} jobs are ahead of yours.", position - 1));
+  }
+  if (eta !== null && eta !== undefined) parts.push(eta < 2 ? t("It should start any moment.") : t("It should start in about {time}.", { time: duration(eta) }));
+  return parts.join(" ");
+}
+
+/** The share of the points that a value earns: the best threshold it reaches. */
+export function scoreFor(grading: Grading, value: number): number {
+  return grading.thresholds.reduce((best, each) => (value >= each.at_least && each.score > best ? each.score : best), 0);
+}
+
+export function took(job: Job): string {
+  if (!job.started_at || !job.finished_at) return "";
+  return duration((new Date(job.finished_at).getTime() - new Date(job.started_at).getTime()) / 1000);
+}

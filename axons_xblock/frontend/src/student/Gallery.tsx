@@ -1,0 +1,94 @@
+/** A training set's pictures, class by class, fetched as they are asked for. */
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { asError, type ApiError } from "../core/api";
+import { t } from "../core/i18n";
+import type { Picture as Shot, TrainingSet } from "../core/types";
+import { Button, Empty, Picture, Problem, Skeleton } from "../ui/basics";
+import { useDesk } from "./context";
+
+/** How many of each class stand for the whole set. */
+const SAMPLE = 4;
+
+interface Props {
+  set: TrainingSet;
+  label: string | null;
+  onLabel: (label: string | null) => void;
+  /** With this, pictures can be picked; it says how a picture stands. */
+  picked?: ReadonlySet<string>;
+  onPick?: (picture: Shot) => void;
+  mark?: (picture: Shot) => ComponentChildren;
+}
+
+export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
+  const { session } = useDesk();
+  const [images, setImages] = useState<Shot[]>([]);
+  const [next, setNext] = useState<string | null>(null);
+  const [state, setState] = useState<"loading" | "idle" | "more">("loading");
+  const [error, setError] = useState<ApiError | null>(null);
+  const turn = useRef(0);
+
+  // The service lists a set class by class: the first page of all pictures would show one class only.
+  const mixed = label === null && set.classes.length > 1 && set.classes.length <= 12;
+  const sample = async () => {
+    const pages = await Promise.all(set.classes.map((each) => session.pictures(set.id, { label: each, limit: SAMPLE })));
+    return { images: Array.from({ length: SAMPLE }, (_, i) => pages.flatMap((page) => page.images[i] ?? [])).flat(), next: null };
+  };
+  const load = async (after: string | null) => {
+    const mine = ++turn.current;
+    setState(after === null ? "loading" : "more");
+    setError(null);
+    try {
+      const answer = mixed ? await sample() : await session.pictures(set.id, { label: label ?? undefined, after: after ?? undefined, limit: 48 });
+      if (mine !== turn.current) return;
+      setImages((old) => (after === null ? answer.images : [...old, ...answer.images]));
+      setNext(answer.next);
+    } catch (failure) {
+      if (mine === turn.current) setError(asError(failure));
+    } finally {
+      if (mine === turn.current) setState("idle");
+    }
+  };
+  useEffect(() => {
+    setImages([]);
+    void load(null);
+  }, [set.id, label]);
+
+  return (
+    <section class="ax-gallery" aria-label={t("Pictures")}>
+      <div class="ax-chips" role="group" aria-label={t("Show only one class")}>
+        <button type="button" aria-pressed={label === null} onClick={() => onLabel(null)}>{t("All")}</button>
+        {set.classes.map((name) => (
+          <button type="button" key={name} aria-pressed={label === name} onClick={() => onLabel(name)}><bdi>{name}</bdi></button>
+        ))}
+      </div>
+      {state === "loading" ? <div class="ax-grid" aria-hidden="true">{Array.from({ length: 12 }, (_, i) => <span key={i} class="ax-tile ax-skeleton-row" />)}</div> : null}
+      {state === "loading" ? <Skeleton rows={0} /> : null}
+      {state !== "loading" && images.length === 0 && !error ? <Empty title={t("No pictures of this class.")} /> : null}
+      <ul class="ax-grid">
+        {images.map((image) => {
+          const words = t("{label}: {name}", { label: image.label, name: image.name });
+          const inside = (
+            <>
+              <Picture src={image.url} alt={words} />
+              <span class="ax-tile-label"><bdi>{mark?.(image) ?? image.label}</bdi></span>
+            </>
+          );
+          return (
+            <li key={image.sha256}>
+              {onPick ? (
+                <button type="button" class="ax-tile ax-pickable" aria-pressed={picked?.has(image.sha256) ?? false} onClick={() => onPick(image)}>{inside}</button>
+              ) : (
+                <span class="ax-tile">{inside}</span>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      {mixed && images.length > 0 ? <p class="ax-hint">{t("Some of each class. Choose a class to see all of its pictures.")}</p> : null}
+      <Problem error={error} />
+      {error ? <Button small onClick={() => void load(images.length > 0 ? next : null)}>{t("Try again")}</Button> : null}
+      {next && !error ? <Button small busy={state === "more"} onClick={() => void load(next)}>{t("Show more pictures")}</Button> : null}
+    </section>
+  );
+}

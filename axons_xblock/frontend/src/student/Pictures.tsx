@@ -1,0 +1,125 @@
+/** Step 1: which pictures the model learns from. */
+import { useState } from "preact/hooks";
+import { number } from "../core/format";
+import { t, tn } from "../core/i18n";
+import type { TrainingSet } from "../core/types";
+import { setTitle } from "../core/words";
+import { Button, Empty, Notice, ProgressBar, Time } from "../ui/basics";
+import { useUid } from "../ui/uid";
+import { useDesk } from "./context";
+import { Gallery } from "./Gallery";
+import { Report } from "./Report";
+import { SetEditor } from "./SetEditor";
+
+export function Pictures() {
+  const { project, set, chooseSet, go } = useDesk();
+  const [editing, setEditing] = useState<{ base: TrainingSet | null } | null>(null);
+  const [label, setLabel] = useState<string | null>(null);
+  const sets = [...project.training_sets, ...(project.starter_set ? [project.starter_set] : [])];
+  const group = useUid();
+  const own = project.spec.own_pictures;
+
+  if (editing) return <SetEditor base={editing.base} onClose={() => setEditing(null)} onSaved={(id) => { chooseSet(id); setEditing(null); }} />;
+  if (!set) {
+    return (
+      <Empty title={own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
+        <p>{own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
+        {own ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
+      </Empty>
+    );
+  }
+  const report = set.report && set.report.length > 0 ? <Report lines={set.report} /> : null;
+  return (
+    <>
+      <p class="ax-lead">{own
+        ? t("A model knows only what its pictures show it. Look through them, or make a version of your own.")
+        : t("A model knows only what its pictures show it. Look through them before you train.")}</p>
+      {sets.length > 1 ? (
+        <fieldset class="ax-choices">
+          <legend>{t("Pictures to train with")}</legend>
+          {sets.map((each) => (
+            <label key={each.id} class="ax-choice">
+              <input type="radio" name={group} checked={each.id === set.id} onChange={() => { chooseSet(each.id); setLabel(null); }} />
+              <span class="ax-choice-title">{setTitle(each)}</span>
+              <span class="ax-choice-note">
+                {each.state === "ready" ? tn("{n} picture", "{n} pictures", each.image_count) : each.state === "preparing" ? t("being checked…") : t("not usable")}
+                {each.kind === "project" && each.created_at ? <> · <Time value={each.created_at} /></> : null}
+              </span>
+            </label>
+          ))}
+        </fieldset>
+      ) : null}
+      <SetSummary set={set} label={label} onLabel={setLabel} />
+      {set.state === "ready" ? (
+        <>
+          <div class="ax-row ax-actions">
+            <Button look="primary" icon="play" onClick={() => go("train")}>{t("Train with these pictures")}</Button>
+            {own ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{t("Make my own version")}</Button> : null}
+            {own ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
+          </div>
+          {report}
+          <Gallery set={set} label={label} onLabel={setLabel} />
+        </>
+      ) : report}
+      {set.licence || set.credits ? (
+        <details class="ax-details">
+          <summary>{t("Licence and credits")}</summary>
+          {set.licence ? <p>{set.licence}</p> : null}
+          {set.credits ? <p class="ax-prewrap">{set.credits}</p> : null}
+        </details>
+      ) : null}
+    </>
+  );
+}
+
+function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string | null; onLabel: (label: string | null) => void }) {
+  if (set.state === "preparing") {
+    return (
+      <div class="ax-wash">
+        <p><strong>{t("Your pictures are being checked.")}</strong> {t("Each one is opened, turned upright and brought to one size. You may leave this page.")}</p>
+        <ProgressBar value={null} label={t("Checking pictures")} />
+      </div>
+    );
+  }
+  if (set.state === "failed") {
+    return <Notice kind="error" title={t("This version cannot be used")}><p>{set.message ?? t("None of its pictures could be taken. See the report below.")}</p></Notice>;
+  }
+  const totals = set.classes.map((name) => (set.counts[name]?.train ?? 0) + (set.counts[name]?.validation ?? 0));
+  const most = Math.max(1, ...totals);
+  const least = Math.min(...totals);
+  const held = set.classes.reduce((sum, name) => sum + (set.counts[name]?.validation ?? 0), 0);
+  return (
+    <div class="ax-wash">
+      <p class="ax-summary-line">
+        <strong>{tn("{n} picture", "{n} pictures", set.image_count)}</strong> · {tn("{n} class", "{n} classes", set.classes.length)}
+        {held > 0 ? <> · {tn("{n} is kept back to check the model", "{n} are kept back to check the model", held)}</> : null}
+      </p>
+      {set.message ? <p>{set.message}</p> : null}
+      <ul class="ax-balance" aria-label={t("Pictures of each class")}>
+        {set.classes.map((name, index) => {
+          const train = set.counts[name]?.train ?? 0;
+          const validation = set.counts[name]?.validation ?? 0;
+          return (
+            <li key={name}>
+              <button type="button" aria-pressed={label === name} onClick={() => onLabel(label === name ? null : name)} title={name}>
+                <span class="ax-balance-name">{name}</span>
+                <span class="ax-balance-bar" aria-hidden="true">
+                  <span class="ax-bar-train" style={{ inlineSize: `${(train / most) * 100}%` }} />
+                  <span class="ax-bar-validation" style={{ inlineSize: `${(validation / most) * 100}%` }} />
+                </span>
+                <span class="ax-balance-count">{number(totals[index] ?? 0)}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+      <p class="ax-key">
+        <span><span class="ax-swatch ax-bar-train" /> {t("to learn from")}</span>
+        <span><span class="ax-swatch ax-bar-validation" /> {t("kept back to check")}</span>
+      </p>
+      {set.classes.length > 1 && most >= least * 3 ? (
+        <p class="ax-note">{t("The classes are uneven: a model tends to prefer the ones it has seen most.")}</p>
+      ) : null}
+    </div>
+  );
+}

@@ -1,0 +1,148 @@
+/** The editor in Studio: an exercise in words of teaching. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { Api, asError, type ApiError } from "../core/api";
+import { t } from "../core/i18n";
+import { boundOf, parse } from "../student/Hyper";
+import type { Args, Runtime, Spec, StudioData } from "../core/types";
+import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
+import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TrainingSection, type FormPart } from "./sections";
+
+const GRADING = { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }] };
+
+/** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
+export function cleaned(spec: Spec): Spec {
+  if (spec.kind === "inference") return { ...spec, starter_set: null, hidden_test_set: null, own_pictures: false, grading: null, architectures: [], max_tries: 0 };
+  const thresholds = spec.grading ? [...spec.grading.thresholds].sort((a, b) => a.at_least - b.at_least) : [];
+  return { ...spec, model: null, grading: spec.grading ? { ...spec.grading, thresholds } : null, hidden_test_set: spec.grading ? spec.hidden_test_set : null };
+}
+
+/** A spec may lack what its kind does not need; the form can show every kind. */
+export function completed(spec: Spec): Spec {
+  const blank = { starter_set: null, hidden_test_set: null, model: null, grading: null, own_pictures: true, architectures: [], max_tries: 0 };
+  return {
+    ...blank, ...spec,
+    hyperparameters: {
+      epochs: boundOf(spec, "epochs"), learning_rate: boundOf(spec, "learning_rate"), batch_size: boundOf(spec, "batch_size"),
+      augmentation: spec.hyperparameters?.augmentation ?? { default: true }, seed: spec.hyperparameters?.seed ?? { default: 0 },
+    },
+  };
+}
+
+export function Studio({ args, runtime, element }: { args: Args; runtime: Runtime; element: unknown }) {
+  const api = useMemo(() => new Api(args, runtime, element), []);
+  const [data, setData] = useState<StudioData | null>(null);
+  const [failed, setFailed] = useState<ApiError | null>(null);
+  const load = () => {
+    setFailed(null);
+    api.handler<StudioData>("studio_load").then(setData, (error: unknown) => setFailed(asError(error)));
+  };
+  useEffect(load, []);
+  // `editor-with-buttons` tells Studio's dialogue that Save and Cancel are in here.
+  return (
+    <div class="ax-page ax-studio editor-with-buttons">
+      {failed ? <><Problem error={failed} /><Button onClick={load}>{t("Try again")}</Button></> : data ? <Form data={data} api={api} runtime={runtime} reload={load} /> : <Skeleton rows={10} />}
+    </div>
+  );
+}
+
+function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runtime: Runtime; reload: () => void }) {
+  const [name, setName] = useState(data.display_name);
+  const [weight, setWeight] = useState(String(data.weight));
+  const [instructions, setInstructions] = useState(data.instructions);
+  const [spec, setSpec] = useState<Spec>(() => completed(data.spec));
+  const [error, setError] = useState<ApiError | null>(null);
+  const [busy, setBusy] = useState(false);
+  const [saved, setSaved] = useState(false);
+  const form = useRef<HTMLFormElement>(null);
+  const part: FormPart = {
+    spec, library: data.library, errors: error?.fields ?? {},
+    change: (fresh) => {
+      setSaved(false);
+      setSpec((old) => ({ ...old, ...fresh }));
+    },
+  };
+  useEffect(() => {
+    // The first field that the service objects to gets the focus.
+    form.current?.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
+  }, [error]);
+
+  const save = async () => {
+    setBusy(true);
+    setError(null);
+    const ready = cleaned(spec);
+    // The steps stand in the order in which they are sent, so that an objection to the second is shown at the second.
+    if (ready.grading) setSpec({ ...spec, grading: ready.grading });
+    try {
+      await api.handler("studio_save", { display_name: name, weight: parse(weight), instructions, spec: ready });
+      setSaved(true);
+      runtime.notify?.("save", { state: "start", message: t("Saving") });
+      runtime.notify?.("save", { state: "end" });
+    } catch (failure) {
+      setError(asError(failure));
+    } finally {
+      setBusy(false);
+    }
+  };
+  const known = new Set([...form.current?.querySelectorAll<HTMLElement>("[data-field]") ?? []].map((each) => each.dataset["field"]));
+  const elsewhere = Object.entries(error?.fields ?? {}).filter(([field]) => !known.has(field));
+  return (
+    <form ref={form} noValidate onSubmit={(event) => { event.preventDefault(); void save(); }}>
+      {data.library_error ? (
+        <Notice kind="warning" title={t("The library could not be loaded")}>
+          <p>{data.library_error}</p>
+          <p>{t("What you chose before stays chosen. You can save, but not choose other sets.")}</p>
+          <Button small onClick={reload}>{t("Load again")}</Button>
+        </Notice>
+      ) : null}
+      {data.templates && data.templates.length > 0 ? (
+        <section class="ax-form-section">
+          <h3>{t("Start from a template")}</h3>
+          <div class="ax-templates">
+            {data.templates.map((each) => (
+              <button
+                type="button" key={each.name} class="ax-template"
+                onClick={() => part.change({ ...each.spec, starter_set: each.spec.starter_set ?? spec.starter_set, hidden_test_set: each.spec.hidden_test_set ?? spec.hidden_test_set, model: each.spec.model ?? spec.model })}
+              >
+                <strong>{each.title}</strong>
+                <span>{each.description}</span>
+              </button>
+            ))}
+          </div>
+        </section>
+      ) : null}
+      <section class="ax-form-section">
+        <h3>{t("The exercise")}</h3>
+        <div class="ax-form-grid">
+          <Field label={t("Title")} error={part.errors["display_name"]}>
+            {({ id, invalid }) => <input id={id} data-field="display_name" type="text" value={name} aria-invalid={invalid} onInput={(event) => setName(event.currentTarget.value)} />}
+          </Field>
+          <Field label={t("Points in the course")} error={part.errors["weight"]}>
+            {({ id, invalid }) => <input id={id} data-field="weight" type="text" inputMode="decimal" class="ax-number" value={weight} aria-invalid={invalid} onInput={(event) => setWeight(event.currentTarget.value)} />}
+          </Field>
+        </div>
+        <Field label={t("What students should do")} help={t("Shown above the exercise. Simple HTML such as <p>, <b> and <a> is kept.")} error={part.errors["instructions"]}>
+          {({ id, invalid, describedBy }) => <textarea id={id} data-field="instructions" rows={4} value={instructions} aria-invalid={invalid} aria-describedby={describedBy} onInput={(event) => setInstructions(event.currentTarget.value)} />}
+        </Field>
+      </section>
+      <KindSection {...part} />
+      {spec.kind === "training" ? (
+        <>
+          <PicturesSection {...part} />
+          <TrainingSection {...part} />
+          <GradeSection {...part} weight={parse(weight) || 1} suggestion={GRADING} />
+        </>
+      ) : <ChecksSection {...part} />}
+      <ComputeSection {...part} />
+      <div class="ax-save-bar">
+        <div class="ax-grow" role="status">{saved ? t("Saved.") : null}</div>
+        <Button look="quiet" onClick={() => runtime.notify?.("cancel", {})}>{t("Cancel")}</Button>
+        <Button type="submit" look="primary" busy={busy}>{t("Save")}</Button>
+      </div>
+      {error ? (
+        <Notice kind="error" title={error.message}>
+          {elsewhere.length > 0 ? <ul>{elsewhere.map(([field, message]) => <li key={field}>{message}</li>)}</ul> : null}
+        </Notice>
+      ) : null}
+    </form>
+  );
+}

@@ -1,0 +1,220 @@
+/** The editor's sections; each shows the service's objections at the fields they are about. */
+import { number, significant } from "../core/format";
+import { t, tn } from "../core/i18n";
+import type { Bound, Grading, Library, LibrarySet, Spec } from "../core/types";
+import { architectureDescription, architectureTitle } from "../core/words";
+import { boundOf, parse } from "../student/Hyper";
+import { Field, Notice } from "../ui/basics";
+import { useUid } from "../ui/uid";
+import { ThresholdEditor } from "./ThresholdEditor";
+
+export interface FormPart { spec: Spec; library: Library | null; errors: Record<string, string>; change: (fresh: Partial<Spec>) => void }
+
+/** Objections name fields with or without the spec before them. */
+export function errorOf(errors: Record<string, string>, field: string): string | undefined {
+  return errors[field] ?? errors[`spec.${field}`];
+}
+
+export function KindSection({ spec, change }: FormPart) {
+  const group = useUid();
+  const kinds = [
+    { name: "training" as const, title: t("Train a model"), note: t("Students choose pictures, train, look at the mistakes, and hand a model in.") },
+    { name: "inference" as const, title: t("Try a finished model"), note: t("You supply the model; students show it pictures of their own. Not graded.") },
+  ];
+  return (
+    <section class="ax-form-section">
+      <h3>{t("What students do")}</h3>
+      <fieldset class="ax-choices">
+        <legend class="ax-visually-hidden">{t("What students do")}</legend>
+        {kinds.map((each) => (
+          <label key={each.name} class="ax-choice">
+            <input type="radio" name={group} checked={spec.kind === each.name}
+              onChange={() => change(each.name === "training" && spec.architectures.length === 0 ? { kind: each.name, architectures: ["efficientnet_lite0"] } : { kind: each.name })} />
+            <span class="ax-choice-title">{each.title}</span>
+            <span class="ax-choice-note">{each.note}</span>
+          </label>
+        ))}
+      </fieldset>
+    </section>
+  );
+}
+
+function SetPicker({ label, help, none, sets, value, error, field, onChange }: {
+  label: string; help: string; none: string; sets: LibrarySet[] | null; value: string | null; error?: string; field: string; onChange: (name: string | null) => void;
+}) {
+  const known = sets ?? [];
+  const chosen = known.find((each) => each.name === value);
+  return (
+    <Field label={label} help={help} error={error}>
+      {({ id, describedBy, invalid }) => (
+        <>
+          <select id={id} data-field={field} value={value ?? ""} disabled={sets === null} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => onChange(event.currentTarget.value || null)}>
+            <option value="">{none}</option>
+            {value && !chosen ? <option value={value}>{value}</option> : null}
+            {known.map((each) => <option key={each.name} value={each.name}>{each.title}</option>)}
+          </select>
+          {chosen ? (
+            <p class="ax-hint">{[
+              chosen.count !== undefined ? tn("{n} picture", "{n} pictures", chosen.count) : "",
+              chosen.classes ? tn("{n} class", "{n} classes", chosen.classes.length) : "",
+              chosen.licence ?? "",
+            ].filter(Boolean).join(" · ")}{chosen.classes ? <><br /><bdi>{chosen.classes.join(", ")}</bdi></> : null}</p>
+          ) : null}
+        </>
+      )}
+    </Field>
+  );
+}
+
+export function PicturesSection({ spec, library, errors, change }: FormPart) {
+  return (
+    <section class="ax-form-section">
+      <h3>{t("Pictures")}</h3>
+      <SetPicker
+        label={t("Starter set")} help={t("The pictures that every student begins with.")} none={t("None: students bring all pictures")} field="starter_set"
+        sets={library?.starter_sets ?? null} value={spec.starter_set} error={errorOf(errors, "starter_set")} onChange={(starter_set) => change({ starter_set })}
+      />
+      <label class="ax-switch">
+        <input type="checkbox" data-field="own_pictures" checked={spec.own_pictures} onChange={(event) => change({ own_pictures: event.currentTarget.checked })} />
+        <span><strong>{t("Students may add pictures of their own")}</strong><span class="ax-help">{t("They can also leave pictures out and correct labels. Each change makes a new version.")}</span></span>
+      </label>
+      {errorOf(errors, "own_pictures") ? <Notice kind="error"><p>{errorOf(errors, "own_pictures")}</p></Notice> : null}
+    </section>
+  );
+}
+
+export function TrainingSection({ spec, library, errors, change }: FormPart) {
+  const known = library?.architectures ?? ["efficientnet_lite0", "small_cnn"].map((name) => ({ name, title: architectureTitle(name), description: architectureDescription(name) }));
+  const knobs = [
+    { name: "epochs" as const, label: t("Epochs") },
+    { name: "learning_rate" as const, label: t("Learning rate") },
+    { name: "batch_size" as const, label: t("Batch size") },
+  ];
+  const set = (name: "epochs" | "learning_rate" | "batch_size", side: keyof Bound, value: number) =>
+    change({ hyperparameters: { ...spec.hyperparameters, [name]: { ...boundOf(spec, name), [side]: value } } });
+  const others = Object.entries(errors).filter(([field]) => /^(spec\.)?architectures/.test(field));
+  return (
+    <section class="ax-form-section">
+      <h3>{t("Training")}</h3>
+      <fieldset class="ax-choices" data-field="architectures">
+        <legend>{t("Networks that students may choose")}</legend>
+        {known.map((each) => {
+          const on = spec.architectures.includes(each.name);
+          return (
+            <label key={each.name} class="ax-choice">
+              <input type="checkbox" checked={on} aria-invalid={others.length > 0} onChange={() => change({ architectures: on ? spec.architectures.filter((name) => name !== each.name) : [...spec.architectures, each.name] })} />
+              <span class="ax-choice-title">{each.title}{spec.architectures[0] === each.name ? <span class="ax-badge">{t("suggested")}</span> : null}</span>
+              <span class="ax-choice-note">{each.description}</span>
+              {on && spec.architectures[0] !== each.name ? <button type="button" class="ax-link" onClick={() => change({ architectures: [each.name, ...spec.architectures.filter((name) => name !== each.name)] })}>{t("Suggest this one")}</button> : null}
+            </label>
+          );
+        })}
+      </fieldset>
+      {others.map(([field, message]) => <Notice key={field} kind="error"><p>{message}</p></Notice>)}
+      <table class="ax-bounds">
+        <caption>{t("What students may set")}</caption>
+        <thead><tr><td /><th scope="col">{t("At least")}</th><th scope="col">{t("At most")}</th><th scope="col">{t("Suggested")}</th></tr></thead>
+        <tbody>
+          {knobs.map(({ name, label }) => {
+            const bound = boundOf(spec, name);
+            const sides = [["min", t("at least")], ["max", t("at most")], ["default", t("suggested")]] as const;
+            const wrong = ["", ".min", ".max", ".default"].map((side) => errorOf(errors, `hyperparameters.${name}${side}`)).filter(Boolean);
+            return [
+              <tr key={name}>
+                <th scope="row">{label}</th>
+                {sides.map(([side, words]) => (
+                  <td key={side}>
+                    <input
+                      type="text" inputMode="decimal" class="ax-number" data-field={`hyperparameters.${name}.${side}`} aria-label={`${label}, ${words}`} value={Number.isFinite(bound[side]) ? String(bound[side]) : ""}
+                      aria-invalid={Boolean(errorOf(errors, `hyperparameters.${name}.${side}`) ?? errorOf(errors, `hyperparameters.${name}`))}
+                      onChange={(event) => set(name, side, parse(event.currentTarget.value))}
+                    />
+                  </td>
+                ))}
+              </tr>,
+              wrong.length > 0 ? <tr key={`${name}-wrong`}><td colSpan={4}>{wrong.map((message) => <p key={message} class="ax-field-error" role="alert">{message}</p>)}</td></tr> : null,
+            ];
+          })}
+        </tbody>
+      </table>
+      <p class="ax-help">{t("Set “at least” and “at most” to the same value to take the choice away.")}</p>
+      <label class="ax-switch">
+        <input type="checkbox" data-field="hyperparameters.augmentation.default" checked={spec.hyperparameters.augmentation?.default ?? true}
+          onChange={(event) => change({ hyperparameters: { ...spec.hyperparameters, augmentation: { default: event.currentTarget.checked } } })} />
+        <span><strong>{t("Suggest varied pictures (augmentation)")}</strong></span>
+      </label>
+    </section>
+  );
+}
+
+export function GradeSection({ spec, library, errors, change, weight, suggestion }: FormPart & { weight: number; suggestion: Grading }) {
+  return (
+    <section class="ax-form-section">
+      <h3>{t("Grade")}</h3>
+      <label class="ax-switch">
+        <input type="checkbox" checked={spec.grading !== null} onChange={(event) => change({ grading: event.currentTarget.checked ? suggestion : null })} />
+        <span><strong>{t("Students hand in a model for a grade")}</strong><span class="ax-help">{t("It is scored on hidden pictures, the same for everyone.")}</span></span>
+      </label>
+      {spec.grading ? (
+        <>
+          <SetPicker
+            label={t("Hidden test set")} help={t("Students never see these pictures.")} none={t("Choose a set")} field="hidden_test_set"
+            sets={library?.hidden_test_sets ?? null} value={spec.hidden_test_set} error={errorOf(errors, "hidden_test_set")} onChange={(hidden_test_set) => change({ hidden_test_set })}
+          />
+          <ThresholdEditor grading={spec.grading} weight={weight} errors={errors} onChange={(grading) => change({ grading })} />
+          <Field label={t("Tries")} hint={t("0 means no limit")} error={errorOf(errors, "max_tries")} help={t("Only a scored submission uses a try; faults of ours never do.")}>
+            {({ id, describedBy, invalid }) => (
+              <input id={id} data-field="max_tries" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(spec.max_tries) ? String(spec.max_tries) : ""} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => change({ max_tries: parse(event.currentTarget.value) })} />
+            )}
+          </Field>
+        </>
+      ) : errorOf(errors, "grading") ? <Notice kind="error"><p>{errorOf(errors, "grading")}</p></Notice> : null}
+    </section>
+  );
+}
+
+/** Inference only: the model that the author supplies. */
+export function ChecksSection({ spec, library, errors, change }: FormPart) {
+  const models = library?.models ?? null;
+  const chosen = models?.find((each) => each.name === spec.model);
+  return (
+    <section class="ax-form-section">
+      <h3>{t("Model")}</h3>
+      <Field label={t("Supplied model")} error={errorOf(errors, "model")} help={models?.length === 0 ? t("There is no supplied model yet. Ask the administrator of the training service to add one.") : undefined}>
+        {({ id, describedBy, invalid }) => (
+          <>
+            <select id={id} data-field="model" value={spec.model ?? ""} disabled={models === null} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => change({ model: event.currentTarget.value || null })}>
+              <option value="">{t("Choose a model")}</option>
+              {spec.model && !chosen ? <option value={spec.model}>{spec.model}</option> : null}
+              {(models ?? []).map((each) => <option key={each.name} value={each.name}>{each.title}</option>)}
+            </select>
+            {chosen?.classes ? <p class="ax-hint"><bdi>{chosen.classes.join(", ")}</bdi></p> : null}
+          </>
+        )}
+      </Field>
+    </section>
+  );
+}
+
+export function ComputeSection({ spec, library, errors, change }: FormPart) {
+  const pools = library?.pools ?? [];
+  return (
+    <section class="ax-form-section">
+      <h3>{t("Machines")}</h3>
+      <div class="ax-form-grid">
+        <Field label={t("Kind of machine")} error={errorOf(errors, "pool")}>
+          {({ id, invalid }) => (
+            <select id={id} data-field="pool" value={spec.pool} disabled={library === null} aria-invalid={invalid} onChange={(event) => change({ pool: event.currentTarget.value })}>
+              {pools.some((each) => each.name === spec.pool) ? null : <option value={spec.pool}>{spec.pool}</option>}
+              {pools.map((each) => <option key={each.name} value={each.name}>{each.title}</option>)}
+            </select>
+          )}
+        </Field>
+        <Field label={t("Longest run, in minutes")} hint={t("{min} to {max}", { min: significant(1), max: number(240) })} error={errorOf(errors, "time_limit_minutes")}>
+          {({ id, invalid }) => <input id={id} data-field="time_limit_minutes" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(spec.time_limit_minutes) ? String(spec.time_limit_minutes) : ""} aria-invalid={invalid} onChange={(event) => change({ time_limit_minutes: parse(event.currentTarget.value) })} />}
+        </Field>
+      </div>
+    </section>
+  );
+}
+

@@ -1,0 +1,202 @@
+import { act } from "preact/test-utils";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { mount } from "../src/main";
+import type { Args } from "../src/core/types";
+import * as f from "../gallery/fixtures";
+
+type Body = Record<string, unknown>;
+type Handler = (body: Body) => { status?: number; body: unknown };
+
+let handlers: Record<string, Handler>;
+let calls: [string, Body][];
+let host: HTMLElement;
+let block: { destroy: () => void } | null;
+const DOWN = { status: 503, body: { error: { code: "service_unavailable", message: "The training service does not answer. Your work is safe; try again in a moment." } } };
+
+const wait = async (milliseconds = 30) => act(async () => { await new Promise((resolve) => setTimeout(resolve, milliseconds)); });
+const until = async (condition: () => boolean) => { for (let i = 0; i < 200 && !condition(); i += 1) await wait(10); };
+const text = () => host.textContent ?? "";
+const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
+const press = async (words: string) => { button(words).click(); await wait(); };
+const sent = (name: string) => calls.filter(([handler]) => handler === name).map(([, body]) => body);
+async function type(input: HTMLInputElement, value: string, kind = "change") {
+  input.value = value;
+  input.dispatchEvent(new Event(kind, { bubbles: true }));
+  await wait(5);
+}
+
+async function show(view: Args["view"], more: Record<string, Handler> = {}, args: Partial<Args> = {}, runtime = {}) {
+  handlers = { read: () => ({ body: { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } }), ...more };
+  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  block = mount(runtime, host, { view, static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(names.map((name) => [name, `/handler/${name}`])), ...args });
+  await wait(60);
+}
+const history = { jobs: [f.DONE, f.DONE_1], models: [f.MODEL, f.MODEL_1] };
+
+beforeEach(() => {
+  calls = [];
+  host = document.createElement("div");
+  document.body.appendChild(host);
+  vi.stubGlobal("fetch", async (url: string, init: RequestInit) => {
+    const name = String(url).split("/handler/")[1] ?? "";
+    const body = JSON.parse(String(init.body)) as Body;
+    calls.push([name, body]);
+    const answer = handlers[name]?.(body) ?? DOWN;
+    return new Response(JSON.stringify(answer.body), { status: answer.status ?? 200 });
+  });
+});
+afterEach(() => {
+  block?.destroy();
+  host.remove();
+  vi.unstubAllGlobals();
+});
+
+describe("the student's page", () => {
+  it("says that the work is safe while the service is down, and opens when asked again", async () => {
+    let down = true;
+    await show("student", { open: () => (down ? DOWN : { body: f.bundle() }) });
+    expect(text()).toContain("Your work is safe");
+    down = false;
+    await press("Try now");
+    expect(text()).toContain("Pictures to train with".slice(0, 8));
+    expect(text()).toContain("Connected again");
+  });
+
+  it("keeps what was typed through an error and repeats the same wish with the same key", async () => {
+    let answers = 0;
+    await show("student", { open: () => ({ body: f.bundle() }), job_create: (body) => { answers += 1; return answers === 1 ? DOWN : { status: 201, body: { ...f.QUEUED, hyperparameters: body["hyperparameters"] } }; } });
+    await press("Train");
+    const epochs = host.querySelector<HTMLInputElement>("input.ax-number")!;
+    await type(epochs, "7");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(text()).toContain("The training service does not answer. Your work is safe");
+    expect(host.querySelector<HTMLInputElement>("input.ax-number")!.value).toBe("7");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    const [first, second] = sent("job_create");
+    expect(first!["idempotency_key"]).toBe(second!["idempotency_key"]);
+    expect(second!["hyperparameters"]).toMatchObject({ epochs: 7 });
+    expect(text()).toContain("3 jobs are ahead of yours.");
+  });
+
+  it("says the allowed range at a wrong value and does not send it", async () => {
+    await show("student", { open: () => ({ body: f.bundle() }) });
+    await press("Train");
+    await type(host.querySelectorAll<HTMLInputElement>("input.ax-number")[1]!, "5");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(text()).toContain("Learning rate must be between 0.0001 and 0.1. You asked for 5.");
+    expect(sent("job_create")).toEqual([]);
+    expect((document.activeElement as HTMLElement).getAttribute("aria-invalid")).toBe("true");
+  });
+
+  it("turns a cell of the confusion matrix into a sentence with its pictures", async () => {
+    await show("student", { open: () => ({ body: f.bundle(history) }), read: (body) => ({ body: String(body["path"]).startsWith("/models") ? f.MODEL : { train: [], validation: [], resources: [] } }) });
+    await press("Results");
+    await until(() => host.querySelector("[data-cell]") !== null);
+    host.querySelector<HTMLElement>('[data-cell="4-5"]')!.click();
+    await wait();
+    expect(text()).toContain("3 of 18 pictures of “cat” were taken for “dog”.");
+    expect(host.querySelectorAll(".ax-inset .ax-mistake")).toHaveLength(3);
+  });
+
+  it("moves in the matrix with the arrow keys, with one stop for the tab key", async () => {
+    await show("student", { open: () => ({ body: f.bundle(history) }), read: () => ({ body: f.MODEL }) });
+    await press("Results");
+    await until(() => host.querySelector("[data-cell]") !== null);
+    const cells = () => [...host.querySelectorAll<HTMLElement>("[data-cell]")];
+    expect(cells().filter((each) => each.tabIndex === 0)).toHaveLength(1);
+    cells()[0]!.focus();
+    cells()[0]!.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", bubbles: true }));
+    await wait();
+    expect((document.activeElement as HTMLElement).dataset["cell"]).toBe("1-0");
+  });
+
+  it("asks before a try is used, and hands in the chosen model", async () => {
+    await show("student", { open: () => ({ body: f.bundle({ ...history, tries: { used: 2, max: 3, left: 1 } }) }), submission_create: () => ({ status: 201, body: { ...f.SCORED, state: "scoring", score: null, value: null } }) });
+    await press("Hand in");
+    await press("Hand in this model");
+    expect(text()).toContain("This uses your last try");
+    expect(sent("submission_create")).toEqual([]);
+    host.querySelector<HTMLElement>(".ax-inset .ax-primary")!.click();
+    await wait();
+    expect(sent("submission_create")[0]).toMatchObject({ model: "model-3" });
+    expect(text()).toContain("Your model is being scored");
+  });
+
+  it("shows an inference-only exercise without steps or grade", async () => {
+    await show("student", { open: () => ({ body: f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null }, supplied_model: f.SUPPLIED }) }) });
+    expect(host.querySelector(".ax-rail")).toBeNull();
+    expect(text()).toContain(f.SUPPLIED.name);
+    expect(text()).not.toContain("Tries left");
+  });
+
+  it("hides the graders' list from students", async () => {
+    await show("student", { open: () => ({ body: f.bundle() }) });
+    expect(text()).not.toContain("Submissions");
+  });
+});
+
+describe("the grader's list", () => {
+  const staff = (more: Record<string, Handler> = {}) => show("student", { open: () => ({ body: f.bundle({}, { user: { role: "grader", can_grade: true } }) }), staff_submissions: () => ({ body: { results: f.LIST, next: null } }), ...more });
+
+  it("filters by state and by name", async () => {
+    await staff();
+    await press("Submissions");
+    await until(() => host.querySelector("tbody") !== null);
+    expect(host.querySelectorAll("tbody")).toHaveLength(8);
+    await type(host.querySelector<HTMLInputElement>("input[type=search]")!, "okafor", "input");
+    expect(host.querySelectorAll("tbody")).toHaveLength(1);
+    await press("Failed");
+    expect(text()).toContain("No submission matches.");
+  });
+
+  it("sends points as a share of the weight", async () => {
+    await staff({ staff_review: () => ({ status: 201, body: { ...f.LIST[0], score: 0.75 } }) });
+    await press("Submissions");
+    await until(() => host.querySelector("tbody") !== null);
+    host.querySelector<HTMLElement>(".ax-disclose")!.click();
+    await wait();
+    await type(host.querySelector<HTMLInputElement>(".ax-review input")!, "7.5", "input");
+    host.querySelector(".ax-review form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(sent("staff_review")[0]).toMatchObject({ submission: "s0", score: 0.75 });
+    expect(text()).toContain("by hand");
+    expect(text()).toContain("Amara Okafor");
+  });
+});
+
+describe("the editor", () => {
+  it("puts each objection at its field and keeps the form", async () => {
+    await show("studio", {
+      studio_load: () => ({ body: f.STUDIO }),
+      studio_save: () => ({ status: 422, body: { error: { code: "spec_invalid", message: "One setting needs your attention.", errors: [{ field: "hyperparameters.epochs.max", message: "At most 200 epochs are possible." }, { field: "odd", message: "Something else." }] } } }),
+    });
+    await until(() => host.querySelector("form") !== null);
+    await type(host.querySelector<HTMLInputElement>('[data-field="hyperparameters.epochs.max"]')!, "4000");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(text()).toContain("At most 200 epochs are possible.");
+    expect(text()).toContain("Something else.");
+    const field = host.querySelector<HTMLInputElement>('[data-field="hyperparameters.epochs.max"]')!;
+    expect(field.value).toBe("4000");
+    expect(field.getAttribute("aria-invalid")).toBe("true");
+  });
+
+  it("tells Studio when it has saved", async () => {
+    const notify = vi.fn();
+    await show("studio", { studio_load: () => ({ body: f.STUDIO }), studio_save: () => ({ body: { spec_hash: "h" } }) }, {}, { notify });
+    await until(() => host.querySelector("form") !== null);
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(notify).toHaveBeenLastCalledWith("save", { state: "end" });
+  });
+
+  it("can be used without the library", async () => {
+    await show("studio", { studio_load: () => ({ body: { ...f.STUDIO, library: null, library_error: "The training service does not answer." } }) });
+    await until(() => host.querySelector("form") !== null);
+    expect(text()).toContain("The training service does not answer.");
+    expect(host.querySelector<HTMLSelectElement>('[data-field="starter_set"]')!.value).toBe("things-10");
+  });
+});

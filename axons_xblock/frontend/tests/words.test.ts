@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { absolute, bytes, duration, percent, relative, significant } from "../src/core/format";
+import { pluralIndex, setLocale, t, tn } from "../src/core/i18n";
+import { ActionKeys, randomId } from "../src/core/keys";
+import { scoreFor } from "../src/core/words";
+import { fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
+import { pointsMistake } from "../src/staff/ReviewPanel";
+import { cleaned, completed } from "../src/studio/Studio";
+import { SPEC } from "../gallery/fixtures";
+
+beforeEach(() => setLocale("en", undefined));
+afterEach(() => { delete (globalThis as { gettext?: unknown }).gettext; });
+
+describe("translation", () => {
+  it("fills in values and leaves unknown ones alone", () => {
+    expect(t("Run {n} of {m}", { n: 2 })).toBe("Run 2 of {m}");
+  });
+  it("takes the fragment's catalogue before the page's gettext before the source", () => {
+    (globalThis as { gettext?: unknown }).gettext = (id: string) => (id === "Train" ? "page" : id);
+    expect(t("Train")).toBe("page");
+    setLocale("de", { Train: "Trainieren" });
+    expect(t("Train")).toBe("Trainieren");
+    expect(t("Results")).toBe("Results");
+  });
+  it("chooses plural forms by the language's rules", () => {
+    expect([0, 1, 2, 5, 21, 22].map((n) => pluralIndex(n, "ru"))).toEqual([2, 0, 1, 2, 0, 1]);
+    expect([0, 1, 2, 3, 11, 100].map((n) => pluralIndex(n, "ar"))).toEqual([0, 1, 2, 3, 4, 5]);
+    expect([0, 1, 2].map((n) => pluralIndex(n, "fr"))).toEqual([0, 0, 1]);
+    expect([0, 1, 7].map((n) => pluralIndex(n, "ja"))).toEqual([0, 0, 0]);
+    setLocale("pl", { "{n} picture": ["{n} zdjęcie", "{n} zdjęcia", "{n} zdjęć"] });
+    expect([1, 3, 5].map((n) => tn("{n} picture", "{n} pictures", n))).toEqual(["1 zdjęcie", "3 zdjęcia", "5 zdjęć"]);
+  });
+  it("writes the counted number in the reader's way", () => {
+    expect(tn("{n} picture", "{n} pictures", 1358)).toBe("1,358 pictures");
+    setLocale("de", undefined);
+    expect(tn("{n} picture", "{n} pictures", 1358)).toBe("1.358 pictures");
+  });
+  it("survives a locale that is none", () => {
+    setLocale("x-klingon-????", undefined);
+    expect(percent(0.5)).toBe("50%");
+    setLocale("pt_BR", undefined);
+    expect(percent(0.125)).toBe("12,5%");
+  });
+});
+
+describe("numbers", () => {
+  it("have units and sensible digits", () => {
+    expect(percent(0.9637)).toBe("96.4%");
+    expect(bytes(999)).toBe("999 byte");
+    expect(bytes(1_840_000_000)).toBe("1.8 GB");
+    expect(significant(0.0031249)).toBe("0.00312");
+    expect(significant(Number.NaN)).toBe("–");
+  });
+  it("say durations as one would", () => {
+    expect([0.034, 8.25, 42, 125, 3600, 5000].map(duration)).toEqual(["34 ms", "8.3 sec", "42 sec", "2 min 5 sec", "1 hr", "1 hr 23 min"]);
+  });
+  it("say times near and far", () => {
+    const now = Date.parse("2026-03-01T12:00:00Z");
+    expect(relative("2026-03-01T11:59:50Z", now)).toBe("just now");
+    expect(relative("2026-03-01T11:57:00Z", now)).toBe("3 min. ago");
+    expect(relative("2026-02-27T12:00:00Z", now)).toBe("2 days ago");
+    expect(relative("nonsense", now)).toBe("");
+    expect(absolute("nonsense")).toBe("");
+  });
+});
+
+describe("hyperparameters", () => {
+  it("out of range get a sentence with the range", () => {
+    expect(mistakesIn(SPEC, { ...defaults(SPEC), learning_rate: 5 }).learning_rate).toBe("Learning rate must be between 0.0001 and 0.1. You asked for 5.");
+    expect(mistakesIn(SPEC, { ...defaults(SPEC), epochs: 2.5 }).epochs).toBe("Epochs must be a whole number.");
+    expect(mistakesIn(SPEC, defaults(SPEC))).toEqual({});
+  });
+  it("are read with a comma too, and empty is no number", () => {
+    expect(parse(" 0,003 ")).toBe(0.003);
+    expect(parse("")).toBeNaN();
+    expect(parse("abc")).toBeNaN();
+  });
+  it("slide over decades and reach both ends", () => {
+    expect(fromSlider(0, 0.0001, 0.1, true, false)).toBe(0.0001);
+    expect(fromSlider(1000, 0.0001, 0.1, true, false)).toBe(0.1);
+    expect(fromSlider(toSlider(0.003, 0.0001, 0.1, true), 0.0001, 0.1, true, false)).toBe(0.003);
+    expect(fromSlider(toSlider(17, 1, 40, false), 1, 40, false, true)).toBe(17);
+    expect(toSlider(5, 3, 3, false)).toBe(0);
+  });
+});
+
+describe("grading", () => {
+  it("gives the best step that is reached", () => {
+    expect([0.2, 0.5, 0.85, 0.9, 1].map((value) => scoreFor(SPEC.grading!, value))).toEqual([0, 0.5, 0.8, 1, 1]);
+  });
+  it("takes points between 0 and the weight only", () => {
+    expect(pointsMistake("11", 10)).toBe("Points must be a number between 0 and 10.");
+    expect(pointsMistake("-1", 10)).not.toBeNull();
+    expect(pointsMistake("7,5", 10)).toBeNull();
+    expect(pointsMistake("", 10)).toBeNull();
+  });
+  it("sends thresholds in order, and nothing that the kind does not use", () => {
+    const grading = { metric: "accuracy", thresholds: [{ at_least: 0.9, score: 1 }, { at_least: 0.5, score: 0.5 }] };
+    expect(cleaned({ ...SPEC, grading }).grading!.thresholds.map((each) => each.at_least)).toEqual([0.5, 0.9]);
+    expect(cleaned({ ...SPEC, kind: "inference", model: "m" })).toMatchObject({ starter_set: null, grading: null, architectures: [], model: "m" });
+    expect(cleaned({ ...SPEC, model: "left over" }).model).toBeNull();
+  });
+});
+
+describe("the editor's spec", () => {
+  it("is whole, even when it comes from an inference exercise that has no training settings", () => {
+    const { hyperparameters: _h, architectures: _a, max_tries: _m, grading: _g, ...bare } = SPEC;
+    const whole = completed({ ...bare, kind: "inference" } as unknown as typeof SPEC);
+    expect(whole.hyperparameters.epochs).toEqual({ min: 1, max: 40, default: 15 });
+    expect(whole.architectures).toEqual([]);
+  });
+});
+
+describe("idempotency keys", () => {
+  it("stay over retries of one wish, and change with the wish", () => {
+    const keys = new ActionKeys();
+    const first = keys.take("train", { epochs: 3 });
+    expect(keys.take("train", { epochs: 3 })).toBe(first);
+    expect(keys.take("train", { epochs: 4 })).not.toBe(first);
+    const again = keys.take("train", { epochs: 4 });
+    keys.settle("train");
+    expect(keys.take("train", { epochs: 4 })).not.toBe(again);
+  });
+  it("are made on insecure pages too", () => {
+    const original = globalThis.crypto;
+    Object.defineProperty(globalThis, "crypto", { value: { getRandomValues: original.getRandomValues.bind(original) }, configurable: true });
+    expect(randomId()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    Object.defineProperty(globalThis, "crypto", { value: original, configurable: true });
+  });
+});

@@ -1,0 +1,122 @@
+"""What a student does: opens the exercise, reads, uploads, trains, tries, hands in. The service keeps the state."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from axons_xblock import access, compat
+from axons_xblock.errors import Problem, bad_request, gettext_noop
+from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
+from axons_xblock.handlers.grade import GradeAPI
+from axons_xblock.service import API
+
+_ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
+_READABLE = [
+    re.compile(pattern.format(id=_ID))
+    for pattern in (
+        r"/training-sets/{id}(/images)?",
+        r"/jobs/{id}(/metrics)?",
+        r"/models/{id}",
+        r"/predictions/{id}",
+        r"/submissions/{id}",
+    )
+]
+_PROJECT = re.compile(rf"/projects/{_ID}(/events)?")
+_QUERY = {"after", "label", "split", "limit"}
+
+
+class StudentAPI:
+    """The student handlers of one block."""
+
+    def __init__(self, block: Any) -> None:
+        self.block = block
+
+    def open(self, data: Json) -> Json:
+        """Register the exercise and the viewer's project; everything that the page needs to begin."""
+        bundle = self._open_project()
+        GradeAPI(self.block).reconcile(bundle)
+        self._note_tried_model(bundle)
+        role = access.role(self.block)
+        score = self.block.get_score() if self.block.has_submitted_answer() else None
+        return {
+            **bundle,
+            "user": {"role": role, "can_grade": role == "grader"},
+            "grade": {"earned": score.raw_earned, "possible": score.raw_possible} if score else None,
+            "block": {"display_name": self.block.display_name, "weight": self.block.max_score()},
+        }
+
+    def read(self, data: Json) -> Any:
+        """A GET of the service, for pages that cannot reach it: what a page needs, of the caller's project."""
+        path = data.get("path")
+        query = data.get("query", {})
+        if not isinstance(path, str) or not isinstance(query, dict):
+            raise bad_request(gettext_noop("path must be a text and query an object."))
+        if not set(query) <= _QUERY or not all(_is_scalar(value) for value in query.values()):
+            message = gettext_noop("query may hold {names}, each a text or a whole number.")
+            raise bad_request(message, names=", ".join(sorted(_QUERY)))
+        client = access.client_of(self.block)
+        project = _PROJECT.fullmatch(path)
+        if project:
+            self._require_own_project(project["id"])
+        elif not any(pattern.fullmatch(path) for pattern in _READABLE):
+            raise Problem(404, "not_found", gettext_noop("There is nothing to read at this path."))
+        return client.get(path, query)
+
+    def uploads(self, data: Json) -> Any:
+        """Presigned places for pictures: files never pass through the LMS."""
+        return self._change("/uploads", data)
+
+    def training_set_create(self, data: Json) -> Any:
+        """The next version of a training set."""
+        return self._change("/training-sets", data, idempotent=True)
+
+    def job_create(self, data: Json) -> Any:
+        """Ask for a training or an inference."""
+        return self._change("/jobs", data, idempotent=True)
+
+    def job_cancel(self, data: Json) -> Any:
+        """Ask a job to stop."""
+        return self._change(f"/jobs/{require_id(data, 'job')}/cancel", {})
+
+    def submission_create(self, data: Json) -> Any:
+        """Hand in a model."""
+        return self._change("/submissions", data, idempotent=True)
+
+    def current_score(self) -> float | None:
+        """The learner's score at the service, 0 to 1, for a rescore; None without a scored submission."""
+        newest = GradeAPI.newest(self._open_project())
+        return newest.score if newest else None
+
+    def _open_project(self) -> Json:
+        client = access.client_of(self.block)
+        body = {"spec": self.block.effective_spec(), "callback_url": compat.callback_url(self.block)}
+        bundle: Json = client.post("/projects/open", body)
+        project = str(bundle["project"]["id"])
+        if self.block.project != project:
+            self.block.project = project
+        public_url = client.config.service_public_url
+        if public_url:
+            bundle["api_url"] = f"{public_url}{API}"
+            bundle["stream_url"] = f"{public_url}{API}/projects/{project}/stream"
+        return bundle
+
+    def _change(self, path: str, data: Json, *, idempotent: bool = False) -> Any:
+        client = access.client_of(self.block)
+        access.require_self(self.block)
+        key = require_idempotency_key(data) if idempotent else None
+        return client.post(path, without_idempotency_key(data), idempotency_key=key)
+
+    def _require_own_project(self, project: str) -> None:
+        if access.role(self.block) == "learner" and project != self.block.project:
+            raise Problem(403, "not_your_project", gettext_noop("This is not your project. Reload the page."))
+
+    def _note_tried_model(self, bundle: Json) -> None:
+        """An inference-only exercise is not graded: having tried its model completes it."""
+        tried = bool(bundle["project"].get("predictions"))
+        if tried and not self.block.is_graded() and not compat.masquerades(self.block):
+            self.block.emit_completion(1.0)
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))

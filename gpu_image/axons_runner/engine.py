@@ -1,0 +1,101 @@
+"""What a warm child process keeps between jobs: the device, the backbone, the caches, the models in memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from axons_runner.backbones import (
+    LITE0_CHANNELS,
+    LITE0_SIZE,
+    SMALL_CNN_SIZE,
+    Classifier,
+    lite0_features,
+    lite0_weights,
+    small_cnn,
+)
+from axons_runner.cache import DiskCache, EmbeddingCache
+from axons_runner.embedding import Embedder
+from axons_runner.errors import InvalidInput
+from axons_runner.explain import grad_cam
+from axons_runner.modelfile import FrozenBackbone, LoadedModel, load_model
+
+OBJECT_CACHE_BYTES = 4 << 30
+EMBEDDING_CACHE_BYTES = 512 << 20
+MODEL_CACHE_BYTES = 512 << 20
+LARGEST_MODEL_BYTES = 256 << 20
+
+
+class Engine:
+    """Loads what every job needs, once."""
+
+    def __init__(self, cache_dir: Path, threads: int) -> None:
+        torch.set_num_threads(threads)
+        self.device = choose_device()
+        self.device_name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
+        self.threads = threads
+        self.files = DiskCache(cache_dir / "objects", OBJECT_CACHE_BYTES)
+        self.embeddings = EmbeddingCache(cache_dir / "embeddings.sqlite3", EMBEDDING_CACHE_BYTES)
+        features = lite0_features()
+        weights, digest = lite0_weights(cache_dir)
+        features.load_state_dict(weights, strict=False)  # the file leaves out num_batches_tracked
+        features.eval().requires_grad_(False)
+        self.backbone = FrozenBackbone(features, "efficientnet_lite0", digest)
+        self.embedder = Embedder(self.backbone, self.device, threads)  # reads the weights before they move
+        features.to(self.device).to(memory_format=torch.channels_last)
+        self._models: OrderedDict[tuple[str, str], LoadedModel] = OrderedDict()
+
+    def warm_up(self, *, training: bool = True) -> None:
+        """Run each path once, so that no learner waits for lazy initialisation.
+
+        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s.
+        """
+        pixels = torch.zeros(2, LITE0_SIZE, LITE0_SIZE, 3, dtype=torch.uint8).numpy()
+        self.embedder(pixels)
+        network = Classifier(self.backbone.features, LITE0_CHANNELS, 2).to(self.device)
+        grad_cam(network, torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device))
+        if not training:
+            return
+        small = small_cnn(2).to(self.device).to(memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(small.parameters(), foreach=True)
+        small(torch.zeros(2, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE, device=self.device)).sum().backward()
+        optimizer.step()
+
+    def model(self, files: list[Mapping[str, Any]]) -> LoadedModel:
+        """Return the model of an assignment's ``model.files``, from memory when its hashes are known."""
+        by_name = {file["name"]: file for file in files}
+        if not {"model.safetensors", "model.json"} <= by_name.keys():
+            raise InvalidInput("This model cannot be used: model.safetensors and model.json are both needed.")
+        weights, card = by_name["model.safetensors"], by_name["model.json"]
+        if weights["bytes"] + card["bytes"] > LARGEST_MODEL_BYTES:
+            raise InvalidInput("This model cannot be used: it is larger than 256 MiB.")
+        key = (weights["sha256"], card["sha256"])
+        if key not in self._models:
+            paths = self.files.fetch(card), self.files.fetch(weights)
+            model = load_model(paths[0].read_bytes(), paths[1].read_bytes(), self.backbone)
+            model.network.to(self.device)
+            self._models[key] = model
+        self._models.move_to_end(key)
+        while sum(m.bytes for m in self._models.values()) > MODEL_CACHE_BYTES and len(self._models) > 1:
+            self._models.popitem(last=False)
+        return self._models[key]
+
+
+def choose_device() -> torch.device:
+    """Return the GPU, or the CPU where there is none. Raises RuntimeError for a GPU this torch cannot drive."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    major, minor = torch.cuda.get_device_capability()
+    built = torch.cuda.get_arch_list()
+    if not drives(built, major, minor):
+        raise RuntimeError(f"This GPU is sm_{major}{minor}, and this build of torch has only {', '.join(built)}.")
+    return torch.device("cuda")
+
+
+def drives(built: list[str], major: int, minor: int) -> bool:
+    """Return whether one of these architectures ("sm_70", …) runs on a GPU: same major version, no later minor one."""
+    return any(f"sm_{major}{older}" in built for older in range(minor + 1))

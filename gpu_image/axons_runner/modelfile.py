@@ -1,0 +1,124 @@
+"""A model on disk: ``model.safetensors`` and ``model.json``, validated before anything is computed with them.
+
+With a frozen backbone the safetensors hold only what was trained (``head.weight``, ``head.bias``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, small_cnn
+from axons_runner.errors import InvalidInput
+
+FORMAT = 1
+MEAN = STD = [0.5, 0.5, 0.5]
+MAX_CLASSES = 1000
+
+
+@dataclass
+class LoadedModel:
+    """A classifier in evaluation mode, with what its model.json says of it."""
+
+    network: Classifier
+    description: dict[str, Any]
+    bytes: int
+
+    @property
+    def classes(self) -> list[str]:
+        return list(self.description["classes"])
+
+    @property
+    def preprocessing(self) -> dict[str, Any]:
+        return dict(self.description["preprocessing"])
+
+    @property
+    def frozen(self) -> bool:
+        return self.description["backbone"] is not None
+
+
+@dataclass
+class FrozenBackbone:
+    """The shared feature extractor of all frozen models: one copy in memory, however many heads."""
+
+    features: torch.nn.Module
+    name: str
+    weights_sha256: str
+
+    def description(self) -> dict[str, Any]:
+        """Return the ``backbone`` entry of model.json."""
+        return {"name": self.name, "weights_sha256": self.weights_sha256, "frozen": True}
+
+
+def preprocessing(architecture: str) -> dict[str, Any]:
+    """Return the ``preprocessing`` entry of model.json."""
+    return {"image_size": ARCHITECTURES[architecture]["image_size"], "resize": "squash", "mean": MEAN, "std": STD}
+
+
+def model_bytes(network: Classifier, *, frozen: bool) -> bytes:
+    """Return the content of model.safetensors."""
+    tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    return save({k: v for k, v in tensors.items() if not frozen or k.startswith("head.")}, {"format": "pt"})
+
+
+def load_model(description: bytes, weights: bytes, backbone: FrozenBackbone) -> LoadedModel:
+    """Return the model of these two files. Raises InvalidInput with what is wrong in a sentence."""
+    try:
+        card = json.loads(description)
+    except ValueError as error:
+        raise InvalidInput("This model cannot be used: its model.json is not JSON.") from error
+    _check(card, backbone)
+    classes = len(card["classes"])
+    if card["backbone"]:
+        network = Classifier(backbone.features, LITE0_CHANNELS, classes)
+        expected = {k: v for k, v in network.state_dict().items() if k.startswith("head.")}
+    else:
+        network = small_cnn(classes)
+        expected = network.state_dict()
+    try:
+        tensors = load(weights)
+    except SafetensorError as error:
+        raise InvalidInput("This model cannot be used: its model.safetensors is damaged.") from error
+    if {k: v.shape for k, v in tensors.items()} != {k: v.shape for k, v in expected.items()}:
+        raise InvalidInput("This model cannot be used: its weights do not have the shapes its model.json promises.")
+    if not all(bool(v.isfinite().all()) for v in tensors.values()):
+        raise InvalidInput("This model cannot be used: some of its weights are not numbers.")
+    network.load_state_dict(tensors, strict=not card["backbone"])
+    return LoadedModel(network.eval().requires_grad_(False), card, len(weights))
+
+
+def _check(card: Any, backbone: FrozenBackbone) -> None:
+    def insist(true: bool, problem: str) -> None:
+        if not true:
+            raise InvalidInput(f"This model cannot be used: {problem}.")
+
+    insist(isinstance(card, dict) and card.get("format") == FORMAT, "its model.json has another format")
+    insist(card.get("task") == "classification", "its task is not classification")
+    insist(card.get("architecture") in ARCHITECTURES, "its architecture is not known here")
+    classes = card.get("classes")
+    insist(isinstance(classes, list) and 2 <= len(classes) <= MAX_CLASSES, "it needs between 2 and 1,000 classes")
+    insist(all(isinstance(c, str) and c for c in classes) and len(set(classes)) == len(classes), "its classes repeat")
+    settings = card.get("preprocessing")
+    insist(isinstance(settings, dict), "its model.json says nothing of the preprocessing")
+    expected = ARCHITECTURES[card["architecture"]]
+    insist(settings.get("image_size") == expected["image_size"], "its image size does not fit its architecture")
+    insist(settings.get("resize") == "squash", "it resizes pictures in an unknown way")
+    for name in ("mean", "std"):
+        values = settings.get(name)
+        good = isinstance(values, list) and len(values) == 3 and all(_number(v) for v in values)
+        insist(good and (name == "mean" or min(values) > 0), f"its {name} is not three numbers")
+    if expected["frozen"]:
+        insist(card.get("backbone") == backbone.description(), "it was made for other backbone weights")
+        insist(settings["mean"] == MEAN and settings["std"] == STD, "its preprocessing does not fit its backbone")
+    else:
+        insist(card.get("backbone") is None, "its architecture has no backbone of its own")
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""One module per task type, each with ``train``, ``evaluate`` and ``predict``."""

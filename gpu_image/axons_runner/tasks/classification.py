@@ -1,0 +1,221 @@
+"""Image classification: ``train``, ``evaluate`` and ``predict``, from an assignment to the contract's result."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from PIL import Image
+from torch import Tensor
+
+import axons_runner
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier
+from axons_runner.context import Context
+from axons_runner.data import Batches, TrainingSet, decode, fetch_training_set, normalise
+from axons_runner.embedding import EmbeddedSet, View
+from axons_runner.engine import Engine
+from axons_runner.errors import Infrastructure, InvalidInput
+from axons_runner.explain import grad_cam, overlay
+from axons_runner.export import check_export, classifier_to_onnx
+from axons_runner.metrics import classification_metrics, confident_mistakes
+from axons_runner.modelfile import FORMAT, MEAN, STD, LoadedModel, model_bytes, preprocessing
+from axons_runner.tasks.frozen import train_head
+from axons_runner.tasks.loop import Hyperparameters, fingerprint
+from axons_runner.tasks.scratch import evaluate as logits_of
+from axons_runner.tasks.scratch import load_pixels, train_small_cnn
+
+CHECKED_PICTURES = 8
+HELD_OUT_PART = 5  # without validation pictures of its own, every fifth picture of a class is held out
+
+
+@dataclass
+class Outcome:
+    """A job's result and the files that belong to it, by name."""
+
+    result: dict[str, Any]
+    files: dict[str, Path] = field(default_factory=dict)
+
+
+def train(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
+    """Fetch the training set, train, and return metrics and model files. Raises Stopped, JobFailure."""
+    settings = Hyperparameters.read(assignment["hyperparameters"] or {})
+    context.progress("fetching", 0, 1, "files")
+    source = fetch_training_set(assignment["training_set"], engine.files)
+    return train_on(source, settings, engine, context, resume=_checkpoint(assignment, engine, context))
+
+
+def _checkpoint(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Path | None:
+    """The checkpoint to resume from. One that cannot be had costs its steps again, never the job."""
+    resume = assignment.get("resume")
+    if not resume:
+        return None
+    try:
+        return engine.files.fetch(resume["file"])
+    except Infrastructure as failure:
+        context.log(f"The checkpoint of step {resume['step']} cannot be read, so the training begins anew: {failure}")
+        return None
+
+
+def train_on(
+    source: TrainingSet, settings: Hyperparameters, engine: Engine, context: Context, *, resume: Path | None = None
+) -> Outcome:
+    """Train on a set that is already here."""
+    if settings.architecture not in ARCHITECTURES:
+        raise InvalidInput(f"This runner does not know the architecture “{settings.architecture}”.")
+    check_training_set(source, context)
+    marker = fingerprint(settings, source.classes, source.manifest_sha256)
+    frozen = bool(ARCHITECTURES[settings.architecture]["frozen"])
+    if frozen:
+        embedded = EmbeddedSet(source, engine.embedder, engine.embeddings)
+        trained = train_head(source, embedded, settings, context, fingerprint=marker, resume=resume)
+        network, logits = Classifier(engine.backbone.features, LITE0_CHANNELS, len(source.classes)), trained.logits
+        network.head = trained.head.to(engine.device)
+        engine.embeddings.trim()
+    else:
+        network, logits = train_small_cnn(source, settings, engine.device, context, fingerprint=marker, resume=resume)
+    validation = source.by_split["validation"]
+    labels = source.labels(validation)
+    metrics = classification_metrics(logits, labels, source.classes)
+    names = [source.pictures[i].sha256 for i in validation]
+    metrics["mistakes"] = confident_mistakes(logits, labels, source.classes, names)
+    context.progress("exporting", 0, 1, "files")
+    card = model_card(source, settings, engine, {k: metrics[k] for k in ("accuracy", "loss", "count")})
+    files = write_files(network.eval(), card, metrics, source, engine, context, frozen=frozen)
+    context.progress("exporting", 1, 1, "files")
+    return Outcome({"metrics": {"validation": metrics}, "model": card}, files)
+
+
+def evaluate(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
+    """Score a model on every picture of a hidden test set; the result names no picture. Raises Stopped, JobFailure."""
+    model = engine.model(assignment["model"]["files"])
+    context.progress("fetching", 0, 1, "files")
+    source = fetch_training_set(assignment["training_set"], engine.files)
+    return Outcome({"metrics": evaluate_on(source, model, engine, context)})
+
+
+def evaluate_on(source: TrainingSet, model: LoadedModel, engine: Engine, context: Context) -> dict[str, Any]:
+    """Return the metrics of ``model`` on all pictures of ``source``."""
+    if set(source.classes) != set(model.classes):
+        raise InvalidInput("The model was trained on other classes than those of the test set, so it cannot be scored.")
+    everything = list(range(len(source.pictures)))
+    if model.frozen:
+        embedded = EmbeddedSet(source, engine.embedder, engine.embeddings)
+        views = [View(i, False) for i in everything]
+        for done in embedded.arrive(views):
+            context.check()
+            context.progress("evaluating", done, len(views), "images")
+        with torch.inference_mode():
+            logits = model.network.head(embedded.get(views).to(engine.device)).cpu()
+    else:
+        pixels = load_pixels(source, everything, context).to(engine.device)
+        settings = model.preprocessing
+        batches = Batches(pixels, source.labels(everything), 128, settings["mean"], settings["std"], shuffle=False)
+        logits = logits_of(model.network, batches).cpu()
+        context.progress("evaluating", len(everything), len(everything), "images")
+    order = [source.classes.index(c) for c in model.classes]
+    position = {number: row for row, number in enumerate(order)}
+    labels = torch.tensor([position[p.label] for p in source.pictures], dtype=torch.int64)
+    return classification_metrics(logits, labels, model.classes)
+
+
+def predict(assignment: Mapping[str, Any], engine: Engine, context: Context, *, picture: bytes) -> Outcome:
+    """Name what is in ``picture`` (a JPEG made by :mod:`axons_runner.pictures`) and show where the model saw it."""
+    model = engine.model(assignment["model"]["files"])
+    began = time.perf_counter()
+    settings = model.preprocessing
+    pixels = torch.from_numpy(decode(picture, settings["image_size"])[None].copy()).to(engine.device)
+    image = normalise(pixels, settings["mean"], settings["std"])
+    logits, heat = grad_cam(model.network, image)
+    probabilities = logits.float().softmax(0).cpu()
+    seconds = time.perf_counter() - began
+    with Image.open(io.BytesIO(picture), formats=["JPEG"]) as converted:
+        png = overlay(converted, heat.cpu().numpy().astype(np.float32))
+    files = {"picture.jpg": context.work_dir / "picture.jpg", "overlay.png": context.work_dir / "overlay.png"}
+    files["picture.jpg"].write_bytes(picture)
+    files["overlay.png"].write_bytes(png)
+    ranked = [
+        {"label": model.classes[i], "probability": float(probabilities[i])}
+        for i in probabilities.argsort(descending=True, stable=True).tolist()
+    ]
+    return Outcome({"probabilities": ranked, "seconds": round(seconds, 4)}, files)
+
+
+def check_training_set(source: TrainingSet, context: Context) -> None:
+    """Raise InvalidInput when there is nothing to learn from; hold pictures out when the set does not."""
+    if len(source.classes) < 2:
+        raise InvalidInput("A training set needs at least two classes; this one has fewer.")
+    if not source.by_split.get("validation"):
+        counts: dict[int, int] = {}
+        train: list[int] = []
+        held_out: list[int] = []
+        for index in sorted(source.by_split.get("train", []), key=lambda i: source.pictures[i].sha256):
+            label = source.pictures[index].label
+            counts[label] = counts.get(label, 0) + 1
+            (held_out if counts[label] % HELD_OUT_PART == 0 else train).append(index)
+        source.by_split |= {"train": sorted(train), "validation": sorted(held_out)}
+        context.log(f"This set has no validation pictures: {len(held_out)} of its training pictures are held out.")
+    present = {source.pictures[i].label for i in source.by_split.get("train", [])}
+    missing = [label for number, label in enumerate(source.classes) if number not in present]
+    if missing:
+        raise InvalidInput(
+            f"There is no training picture with the label “{missing[0]}”. Add some, or remove the class."
+        )
+    if not source.by_split["validation"]:
+        raise InvalidInput("There are too few pictures to hold some out for validation. Add more of each class.")
+
+
+def model_card(
+    source: TrainingSet, settings: Hyperparameters, engine: Engine, summary: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the content of model.json."""
+    frozen = ARCHITECTURES[settings.architecture]["frozen"]
+    return {
+        "format": FORMAT,
+        "task": "classification",
+        "architecture": settings.architecture,
+        "classes": source.classes,
+        "preprocessing": preprocessing(settings.architecture),
+        "backbone": engine.backbone.description() if frozen else None,
+        "hyperparameters": vars(settings).copy(),
+        "metrics": summary,
+        "training_set": {"id": source.identifier, "manifest_sha256": source.manifest_sha256},
+        "seed": settings.seed,
+        "versions": {"runner": axons_runner.__version__, "torch": str(torch.__version__), "onnx": onnx.__version__},
+    }
+
+
+def write_files(
+    network: Classifier, card: dict[str, Any], metrics: dict[str, Any], source: TrainingSet, engine: Engine,
+    context: Context, *, frozen: bool,
+) -> dict[str, Path]:  # fmt: skip
+    """Write model.safetensors, model.json, model.onnx (checked against torch on real pictures) and metrics.json."""
+    size = card["preprocessing"]["image_size"]
+    exported = classifier_to_onnx(network, size)
+    images = sample_images(source, size).to(engine.device)
+    with torch.inference_mode():
+        logits = network(images)
+    difference = check_export(exported, logits, images)
+    context.log(f"The ONNX export agrees with the model (largest difference of a logit {difference:.1e}).")
+    contents = {
+        "model.safetensors": model_bytes(network, frozen=frozen),
+        "model.json": json.dumps(card, indent=1, ensure_ascii=False).encode(),
+        "model.onnx": exported,
+        "metrics.json": json.dumps({"validation": metrics}, indent=1, ensure_ascii=False).encode(),
+    }
+    for name, content in contents.items():
+        (context.work_dir / name).write_bytes(content)
+    return {name: context.work_dir / name for name in contents}
+
+
+def sample_images(source: TrainingSet, size: int) -> Tensor:
+    """Return a few validation pictures as the model sees them: (n, 3, size, size)."""
+    some = source.by_split["validation"][:CHECKED_PICTURES]
+    return normalise(torch.from_numpy(source.decode(some, size)), MEAN, STD)

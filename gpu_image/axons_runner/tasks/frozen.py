@@ -1,0 +1,163 @@
+"""A head on a frozen backbone: it learns from the first pictures while the others are still being embedded.
+
+Epoch 1 is the pass in which embeddings arrive (validation pictures evenly between the training pictures). Which batch
+is learned in which step depends on the seed only, never on the clock, so the result is the same with a full cache.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from axons_runner.backbones import LITE0_CHANNELS
+from axons_runner.context import Context, Every
+from axons_runner.data import TrainingSet, shuffled
+from axons_runner.embedding import EmbeddedSet, View
+from axons_runner.tasks.loop import Hyperparameters, Running, Training
+
+LIVE_SECONDS = 0.5
+ENOUGH_TO_VALIDATE = 12
+
+
+@dataclass
+class Trained:
+    """What is left of a training run: the head, and its logits (n, classes) on the validation pictures."""
+
+    head: nn.Linear
+    logits: Tensor
+
+
+def train_head(
+    source: TrainingSet, embedded: EmbeddedSet, settings: Hyperparameters, context: Context, *,
+    fingerprint: str, resume: Path | None,
+) -> Trained:  # fmt: skip
+    """Train a linear head on the embeddings of ``source`` and return it. Raises Stopped, InvalidInput."""
+    torch.manual_seed(settings.seed)
+    train, validation = source.by_split["train"], source.by_split["validation"]
+    head = nn.Linear(LITE0_CHANNELS, len(source.classes))
+    nn.init.zeros_(head.weight)  # a convex problem: nothing to break symmetry for, and the first loss is ln(classes)
+    nn.init.zeros_(head.bias)
+    steps = -(-len(train) // settings.batch_size)
+    training = Training(head, settings, steps, fingerprint)
+    training.resume(resume, context)
+    held_out = [View(i, False) for i in validation]
+    live = Live(embedded, head, held_out, source.labels(validation), context, training)
+    while training.position.epoch <= settings.epochs:
+        views = epoch_views(train, settings, training.position.epoch)
+        train_one_epoch(training, embedded, views, source, context, live)
+        training.end_epoch()
+        ensure(embedded, held_out, context, "The validation pictures")
+        live.report()
+        context.progress("training", training.position.epoch - 1, settings.epochs, "epochs")
+        context.after_step(training.save, epoch_end=True)
+    ensure(embedded, held_out, context, "The validation pictures")
+    with torch.inference_mode():
+        return Trained(head, head(embedded.get(held_out)))
+
+
+def epoch_views(train: list[int], settings: Hyperparameters, epoch: int) -> list[View]:
+    """Return the pictures of an epoch in order: as they are, then mirrored, then a random choice of both."""
+    order = [train[i] for i in shuffled(len(train), settings.seed, epoch)]
+    if not settings.augmentation or epoch == 1:
+        return [View(i, False) for i in order]
+    if epoch == 2:
+        return [View(i, True) for i in order]
+    generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch + 500_000)
+    mirrored = (torch.rand(len(order), generator=generator) < 0.5).tolist()
+    return [View(i, m) for i, m in zip(order, mirrored, strict=True)]
+
+
+def train_one_epoch(
+    training: Training, embedded: EmbeddedSet, views: list[View], source: TrainingSet, context: Context, live: Live
+) -> None:
+    """Train on ``views`` in their order, from the batch at which the position stands, each as soon as it is there."""
+    size, running = training.settings.batch_size, Running()
+    start = training.position.batch * size
+    pending = views[start:]
+    arriving = interleave(pending, [v for v in live.views if not embedded.has(v)]) if not live.complete else pending
+    total, before, began = len(arriving), embedded.computed, time.monotonic()
+    used = start
+    training.model.train()
+    for done in embedded.arrive(arriving):
+        context.check()
+        if embedded.computed > before:
+            speed = (embedded.computed - before) / (time.monotonic() - began)
+            context.progress("embedding", done, total, "images", f"{speed:.0f} images per second")
+        while used < len(views):
+            batch = views[used : used + size]
+            if not all(embedded.has(v) for v in batch):
+                break
+            labels = source.labels([v.index for v in batch])
+            logits = training.model(embedded.get(batch))
+            loss = functional.cross_entropy(logits, labels)
+            training.step(loss)
+            running.add(loss, logits, labels)
+            used += len(batch)
+            context.after_step(training.save)
+        if live.due():
+            running.report(context, training)
+            live.report()
+    running.report(context, training)
+
+
+def interleave(first: list[View], second: list[View]) -> list[View]:
+    """Return both lists as one, each in its order and spread evenly over the whole."""
+    placed = [((i + 0.5) / len(part), which, i) for which, part in enumerate((first, second)) for i in range(len(part))]
+    return [(first, second)[which][i] for _, which, i in sorted(placed)]
+
+
+def ensure(embedded: EmbeddedSet, views: list[View], context: Context, what: str) -> None:
+    """Compute what is still missing of ``views``."""
+    missing = [v for v in views if not embedded.has(v)]
+    for done in embedded.arrive(missing):
+        context.check()
+        context.progress("embedding", done, len(missing), "images", what)
+
+
+class Live:
+    """Validation while training: the held-out pictures that have arrived, at most twice a second."""
+
+    def __init__(
+        self, embedded: EmbeddedSet, head: nn.Module, views: list[View], labels: Tensor, context: Context,
+        training: Training,
+    ) -> None:  # fmt: skip
+        self.embedded, self.head, self.views, self.labels = embedded, head, views, labels
+        self.context, self.training = context, training
+        self.clock = Every(LIVE_SECONDS)
+        self.reported_step, self.complete_then = -1, False
+
+    @property
+    def arrived(self) -> list[int]:
+        return [row for row, view in enumerate(self.views) if self.embedded.has(view)]
+
+    @property
+    def complete(self) -> bool:
+        return len(self.arrived) == len(self.views)
+
+    def due(self) -> bool:
+        """Return whether enough is there, and enough time has passed, for another row of the curve."""
+        return len(self.arrived) >= min(ENOUGH_TO_VALIDATE, len(self.views)) and self.clock()
+
+    def report(self) -> None:
+        """Send a row of the validation curve, unless nothing was learned since the last one."""
+        if self.reported_step == self.training.position.step and self.complete_then == self.complete:
+            return
+        self.reported_step, self.complete_then = self.training.position.step, self.complete
+        rows = self.arrived
+        self.head.eval()
+        with torch.inference_mode():
+            logits = self.head(self.embedded.get([self.views[r] for r in rows]))
+        labels = self.labels[rows]
+        self.context.metrics(
+            step=self.training.position.step,
+            epoch=round(self.training.epoch, 4),
+            split="validation",
+            loss=self.training.insist_on_a_number(float(functional.cross_entropy(logits, labels))),
+            accuracy=float((logits.argmax(1) == labels).float().mean()),
+        )
+        self.head.train()

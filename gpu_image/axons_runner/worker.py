@@ -1,0 +1,139 @@
+"""The warm child process of a slot: imports torch once, then runs one job after another.
+
+It speaks with its parent over one pipe and ends at once when the pipe does, so it never outlives the agent. torch is
+imported inside :func:`main`: the parent imports this module too, to name the function, and must stay free of it.
+
+Parent to child: ("run", assignment, work_dir), ("stop", reason). Child to parent: ("ready", info),
+("event", kind, data), ("checkpoint", path, step, epoch), and last ("done", result, files),
+("failed", class, message, detail) or ("stopped", reason).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from axons_runner.errors import NO_MEMORY, OUR_FAULT, Infrastructure, JobFailure, Stopped, StopReason
+
+if TYPE_CHECKING:
+    from axons_runner.engine import Engine
+    from axons_runner.pictures import PictureConverter
+
+
+class PipeReporter:
+    """The :class:`axons_runner.context.Reporter` of a child: everything goes to the parent."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self.pipe = pipe
+        self.lock = threading.Lock()
+        self.reason: StopReason | None = None
+
+    def send(self, *message: Any) -> None:
+        with self.lock:
+            self.pipe.send(message)
+
+    def event(self, kind: str, data: Mapping[str, Any]) -> None:
+        self.send("event", kind, dict(data))
+
+    def checkpoint(self, path: Path, step: int, epoch: int) -> None:
+        self.send("checkpoint", str(path), step, epoch)
+
+    def stop_reason(self) -> StopReason | None:
+        return self.reason
+
+
+def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
+    """Run jobs until the parent is gone."""
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent tells us what to do
+    reporter = PipeReporter(pipe)
+    jobs: queue.SimpleQueue[tuple[dict[str, Any], str]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
+
+    from axons_runner.backbones import ARCHITECTURES
+    from axons_runner.engine import Engine
+    from axons_runner.pictures import PictureConverter
+
+    engine = Engine(Path(cache_dir), threads)
+    engine.warm_up(training=slot == "training")
+    converter = PictureConverter()
+    if slot == "inference":
+        converter.start()
+    reporter.send("ready", {"device": engine.device_name, "architectures": sorted(ARCHITECTURES)})
+    while True:
+        assignment, work_dir = jobs.get()
+        reporter.send(*_run(assignment, Path(work_dir), engine, converter, reporter))
+
+
+def _listen(pipe: Connection, reporter: PipeReporter, jobs: queue.SimpleQueue[tuple[dict[str, Any], str]]) -> None:
+    try:
+        while True:
+            message = pipe.recv()
+            if message[0] == "run":
+                reporter.reason = None
+                jobs.put((message[1], message[2]))
+            elif message[0] == "stop":
+                reporter.reason = message[1]
+    except (EOFError, OSError):
+        os._exit(0)  # the parent is gone: nobody is left to work for
+
+
+def _run(
+    assignment: dict[str, Any], work_dir: Path, engine: Engine, converter: PictureConverter, reporter: PipeReporter
+) -> tuple[Any, ...]:
+    """Run one job and return the message that ends it."""
+    import torch
+
+    from axons_runner.context import Context
+
+    try:
+        outcome = _execute(assignment, engine, converter, Context(reporter, work_dir))
+        return "done", outcome.result, {name: str(path) for name, path in outcome.files.items()}
+    except Stopped as stopped:
+        return "stopped", stopped.reason
+    except Infrastructure as failure:
+        return "failed", failure.failure_class, failure.message, failure.detail
+    except JobFailure as failure:
+        return "failed", failure.failure_class, failure.message, ""
+    except (MemoryError, torch.OutOfMemoryError):
+        with contextlib.suppress(RuntimeError):
+            torch.cuda.empty_cache()
+        return "failed", "out_of_memory", NO_MEMORY, ""
+    except Exception as error:
+        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # how torch says it on the CPU
+            return "failed", "out_of_memory", NO_MEMORY, ""
+        return "failed", "infrastructure", OUR_FAULT, traceback.format_exc()
+
+
+def _execute(assignment: dict[str, Any], engine: Engine, converter: PictureConverter, context: Any) -> Any:
+    from axons_runner.cache import download
+    from axons_runner.tasks import classification
+
+    tasks = {"classification": classification}
+    task = tasks.get(assignment["task"])
+    if task is None:
+        raise Infrastructure(f"This runner does not know the task {assignment['task']!r}.")
+    if assignment["kind"] == "training":
+        return task.train(assignment, engine, context)
+    if assignment["kind"] == "evaluation":
+        return task.evaluate(assignment, engine, context)
+    picture = assignment["picture"]
+    context.progress("fetching", 0, 1, "files")
+    path = context.work_dir / "upload"
+    download(picture["url"], path, sha256=None, limit_bytes=picture["bytes"])
+    converted = converter.convert(picture["name"], path.read_bytes())
+    context.progress("evaluating", 0, 1, "images")
+    return task.predict(assignment, engine, context, picture=converted)
+
+
+if __name__ == "__main__":
+    sys.exit("This module is started by axons_runner.slots.")

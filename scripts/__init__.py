@@ -1,0 +1,1 @@
+"""Developers' tools of this repository; never in a wheel."""

@@ -1,0 +1,14 @@
+"""Fault tests run against a whole demo: real processes, real kills."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running_demo import RunningDemo, running_demo
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[RunningDemo]:
+    """A demo for the tests of one file, gone before the next tests want the cores."""
+    with running_demo() as demo:
+        yield demo

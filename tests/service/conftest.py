@@ -1,0 +1,60 @@
+"""Fixtures of the service's tests. SQLite by default; PostgreSQL when AXONS_TEST_DATABASE_URL is set."""
+
+import os
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.service import builders
+from tests.service.builders import Caller, Lms
+
+if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, as in the demo: the shared cache of an in-memory database knows no waiting writers.
+    settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{os.environ['AXONS_TEST_SCRATCH']}/test.sqlite3"
+
+
+@pytest.fixture
+def campus(db: None) -> Lms:
+    """A registered LMS."""
+    return builders.lms()
+
+
+@pytest.fixture
+def course(campus: Lms) -> Lms:
+    """The LMS with all that the spec of `builders.spec()` names."""
+    builders.pool()
+    builders.library_set(campus.site, "hidden", "hidden-pets")
+    return campus
+
+
+@pytest.fixture
+def anna(campus: Lms) -> Caller:
+    return Caller(campus)
+
+
+@pytest.fixture
+def ben(campus: Lms) -> Caller:
+    return Caller(campus, learner="ben")
+
+
+@pytest.fixture
+def grader(campus: Lms) -> Caller:
+    return Caller(campus, learner="greta", role="grader")
+
+
+@pytest.fixture
+def author(campus: Lms) -> Caller:
+    return Caller(campus, learner="arthur", role="author")
+
+
+@pytest.fixture
+def store(s3_server: Any) -> Any:
+    """The real S3 server with our bucket and CORS rules; nothing remembered from another test."""
+    from axons_service.storage.services import storage_prepare
+    from axons_service.training_sets import images, manifests
+
+    storage_prepare(origins=["https://lms.example.org"])
+    manifests.manifest_load.cache_clear()
+    images._hashes_of.cache_clear()
+    return s3_server

@@ -1,0 +1,127 @@
+"""Errors, CORS, health and housekeeping, as a caller notices them."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.exceptions import Throttled, ValidationError
+
+from axons_service.exercises import api
+from axons_service.operations.problems import problem_handler
+from axons_service.operations.tasks import sweep
+from axons_service.sites.models import UsedToken
+from tests.service import builders
+from tests.service.builders import Caller, Lms
+
+
+def test_field_errors_keep_their_path() -> None:
+    error = ValidationError({"files": [{}, {"name": ["This field is required."]}], "non_field_errors": ["No."]})
+    response = problem_handler(error, {})
+    assert response is not None
+    assert response.data["errors"] == [
+        {"field": "files.1.name", "message": "This field is required."},
+        {"field": "", "message": "No."},
+    ]
+    assert response.data["code"] == "invalid_request"
+
+
+def test_too_many_requests_say_when_to_come_back() -> None:
+    response = problem_handler(Throttled(wait=30), {})
+    assert response is not None
+    assert (response.status_code, response["Retry-After"]) == (429, "30")
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_is_a_problem_too(client: Client) -> None:
+    response = client.get("/api/v1/nothing-here")
+    assert (response.status_code, response.json()["code"]) == (404, "not_found")
+    assert response["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_a_fault_of_ours_tells_nothing_but_that(course: Lms, anna: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(api, "project_state", broken)
+    anna.client.raise_request_exception = False
+    response = anna.open()
+    assert (response.status_code, response.json()["code"]) == (500, "internal_error")
+    assert "secret detail" not in response.content.decode()
+    assert response.json()["detail"].startswith("Something went wrong on our side.")
+
+
+@pytest.mark.django_db
+def test_a_body_that_is_not_json_or_too_large_is_refused(course: Lms, anna: Caller) -> None:
+    def send(body: bytes) -> Any:
+        headers = {"Authorization": f"Bearer {anna.token()}"}
+        return anna.client.post("/api/v1/projects/open", body, content_type="application/json", headers=headers)
+
+    assert (send(b"{").status_code, send(b'{"spec": NaN}').status_code) == (400, 400)
+    assert send(b'{"spec": "' + b"x" * 1024 * 1024 + b'"}').status_code == 400
+
+
+def preflight(client: Client, origin: str, path: str = "/api/v1/library") -> Any:
+    headers = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    return client.options(path, headers=headers)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", ["https://lms.example.org", "https://studio.example.org"])
+def test_browsers_of_the_settings_and_of_registered_sites_may_read(client: Client, campus: Lms, origin: str) -> None:
+    response = preflight(client, origin)
+    assert response["Access-Control-Allow-Origin"] == origin
+    assert "POST" not in response["Access-Control-Allow-Methods"]
+    assert "Access-Control-Allow-Credentials" not in response
+    assert client.get("/api/v1/library", headers={"Origin": origin})["Access-Control-Allow-Origin"] == origin
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", ["https://evil.example.org", "https://lms.example.org.evil.org", "null"])
+def test_other_origins_are_not_let_in(client: Client, campus: Lms, origin: str) -> None:
+    assert "Access-Control-Allow-Origin" not in preflight(client, origin)
+
+
+@pytest.mark.django_db
+def test_nothing_outside_the_api_is_open_to_other_origins(client: Client, campus: Lms) -> None:
+    for path in ("/admin/", "/health/live"):
+        assert "Access-Control-Allow-Origin" not in preflight(client, "https://lms.example.org", path)
+
+
+def test_the_process_says_that_it_lives(client: Client) -> None:
+    assert client.get("/health/live").json() == {"status": "ok"}
+
+
+@pytest.mark.django_db
+def test_without_an_object_store_the_service_is_not_ready(client: Client) -> None:
+    response = client.get("/health/ready")
+    assert response.status_code == 503
+    assert response.json() == {"status": "unavailable", "database": "ok", "object_store": "no answer"}
+
+
+@pytest.mark.django_db
+@pytest.mark.needs_s3
+def test_with_everything_there_it_is_ready(client: Client, store: Any) -> None:
+    assert client.get("/health/ready").json() == {"status": "ok", "database": "ok", "object_store": "ok"}
+
+
+@pytest.mark.django_db
+def test_spent_tokens_are_forgotten_once_nobody_could_use_them(campus: Lms) -> None:
+    now = timezone.now()
+    for number, expires in enumerate([now - timedelta(seconds=1), now + timedelta(seconds=30)]):
+        UsedToken.objects.create(site=campus.site, jti=f"token-{number}", expires_at=expires)
+    sweep()
+    assert [token.jti for token in UsedToken.objects.all()] == ["token-1"]
+
+
+@pytest.mark.django_db
+def test_log_lines_name_no_learner(course: Lms, anna: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    anna.open()
+    Caller(course, learner="a-very-private-id").get("/submissions", usage=builders.USAGE)
+    assert "a-very-private-id" not in caplog.text
