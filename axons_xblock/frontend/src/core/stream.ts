@@ -18,10 +18,11 @@ export interface LiveOptions {
 
 /** Without even a heartbeat for this long, a stream counts as broken (the service sends one every 15 s). */
 const SILENCE = 40_000;
-const RETRIES = [2, 4, 8, 15, 30, 60];
+/** Seconds between tries; the page is back at most about half a minute after the service is. */
+const RETRIES = [2, 4, 8, 15, 30];
 
 export function backoff(attempt: number, random: () => number = Math.random): number {
-  return (RETRIES[Math.min(attempt, RETRIES.length - 1)] ?? 60) * 1000 * (0.8 + 0.4 * random());
+  return (RETRIES[Math.min(attempt, RETRIES.length - 1)] ?? 30) * 1000 * (0.8 + 0.4 * random());
 }
 
 export class Live {
