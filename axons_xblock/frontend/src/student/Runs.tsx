@@ -46,7 +46,7 @@ export function Runs({ runs, shown, onShow }: { runs: Job[]; shown: string | nul
               <th scope="col" class="ax-num ax-wide">{t("Loss")}</th>
               <th scope="col" class="ax-wide">{t("Values")}</th>
               <th scope="col" class="ax-num ax-wide">{t("Took")}</th>
-              <th scope="col">{t("Started")}</th>
+              <th scope="col" class="ax-wide">{t("Started")}</th>
             </tr>
           </thead>
           <tbody>
@@ -72,7 +72,7 @@ export function Runs({ runs, shown, onShow }: { runs: Job[]; shown: string | nul
                   <td class="ax-num ax-wide">{job.metrics?.validation ? significant(job.metrics.validation.loss) : "–"}</td>
                   <td class="ax-wide ax-values"><bdi>{hyperparameterSummary(job.hyperparameters)}</bdi>{set ? <span class="ax-hint"><bdi>{setTitle(set)}</bdi></span> : null}</td>
                   <td class="ax-num ax-wide">{took(job) || "–"}</td>
-                  <td><Time value={job.created_at} /></td>
+                  <td class="ax-wide"><Time value={job.created_at} /></td>
                 </tr>
               );
             })}
