@@ -10,7 +10,7 @@ FAST := not slow and not needs_postgres and not needs_rabbitmq and not needs_s3 
 PYTEST_ARGS ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
-.PHONY: help setup demo demo-check test test-fast lms-contract test-postgres test-browser services services-stop \
+.PHONY: help setup demo demo-check test test-fast lms-contract test-postgres conformance test-browser services services-stop \
 	lint types frontend frontend-check openapi openapi-check screenshots clean
 
 help: ## this list
@@ -33,6 +33,9 @@ test-fast: setup ## the unit lane, under two minutes, no servers
 
 lms-contract: setup ## what an LMS asks of the XBlock, on every XBlock release it may have (tests/lms_contract/rules.md)
 	@scripts/lms_contract.sh
+
+conformance: setup ## what every provider of compute promises: local, static, kubernetes, ovh
+	@$(PY) -m pytest tests/conformance $(PYTEST_ARGS)
 
 test-postgres: setup ## the service's tests once more, on the PostgreSQL of make services
 	@$(SERVERS) AXONS_TEST_DATABASE_URL="$${AXONS_TEST_POSTGRES_URL:?run make services first}" \

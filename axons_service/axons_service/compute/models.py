@@ -9,6 +9,8 @@ class Pool(models.Model):
     class Provider(models.TextChoices):
         LOCAL = "local"
         STATIC = "static"
+        KUBERNETES = "kubernetes"
+        OVH = "ovh"
 
     name = models.SlugField(unique=True)
     title = models.CharField(max_length=200)
@@ -18,6 +20,20 @@ class Pool(models.Model):
     min_runners = models.PositiveIntegerField(default=0)
     max_runners = models.PositiveIntegerField(default=1)
     idle_seconds = models.PositiveIntegerField(default=900, help_text="a runner without work for this long is stopped")
+    price_per_hour = models.DecimalField(
+        max_digits=10, decimal_places=4, default=0, help_text="of one machine while it is billed, in the currency"
+    )
+    currency = models.CharField(max_length=3, default="EUR")
+    billing_unit_seconds = models.PositiveIntegerField(
+        default=1, help_text="what is begun is paid: 60 at OVHcloud, 3600 where machines are rented by the hour"
+    )
+    start_timeout_seconds = models.PositiveIntegerField(
+        default=900, help_text="a machine that does not run after this long is given back"
+    )
+    blocked_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="no machine is asked for before: the provider had none"
+    )
+    provider_error = models.CharField(max_length=500, blank=True, editable=False, help_text="the last one, or empty")
     is_active = models.BooleanField(default=True)
 
     def __str__(self) -> str:
@@ -50,3 +66,28 @@ class Runner(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class MachineUse(models.Model):
+    """The time of one machine that is paid for. Kept when the runner's row is long forgotten."""
+
+    pool = models.ForeignKey(Pool, on_delete=models.PROTECT, related_name="uses")
+    runner_name = models.CharField(max_length=100)
+    handle = models.JSONField(help_text="what the provider calls it")
+    handle_sha256 = models.CharField(max_length=64)
+    price_per_hour = models.DecimalField(max_digits=10, decimal_places=4, help_text="when it was started")
+    currency = models.CharField(max_length=3)
+    created_at = models.DateTimeField(auto_now_add=True)
+    billed_from = models.DateTimeField(null=True, blank=True)
+    billed_until = models.DateTimeField(null=True, blank=True)
+    is_closed = models.BooleanField(default=False, help_text="nothing will be added to its bill")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "handle_sha256"], name="machine_use_once")]
+        indexes = [
+            models.Index(fields=["pool", "is_closed"], name="machine_use_open"),
+            models.Index(fields=["billed_from"], name="machine_use_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.runner_name} ({self.pool_id})"

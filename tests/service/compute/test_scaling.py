@@ -12,7 +12,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axons_service.compute import services
+from axons_service.compute import fleet
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Status
@@ -106,7 +106,7 @@ def test_a_runner_that_lives_but_never_claims_is_replaced(make_pool: MakePool, t
     pool = make_pool(least=1)
     pool_scale(pool_id=pool.pk)
     (stuck,) = alive(pool)
-    Runner.objects.update(created_at=timezone.now() - services.STALLED_AFTER - timedelta(seconds=1))
+    Runner.objects.update(created_at=timezone.now() - fleet.STALLED_AFTER - timedelta(seconds=1))
     pool_scale(pool_id=pool.pk)
     (fresh,) = alive(pool)
     assert fresh.name != stuck.name
@@ -129,7 +129,7 @@ def test_a_process_without_a_row_is_stopped(make_pool: MakePool, tmp_path: Path)
     provider_of(pool).start("cpu-0123abcd")
     provider_of(pool).start("started-by-hand")
     pool_scale(pool_id=pool.pk)
-    wait_until(lambda: list(provider_of(pool).runners()) == ["started-by-hand"])
+    wait_until(lambda: [machine.name for machine in provider_of(pool).machines()] == ["started-by-hand"])
 
 
 def test_runners_that_crash_at_once_are_not_started_forever(make_pool: MakePool) -> None:
@@ -137,7 +137,7 @@ def test_runners_that_crash_at_once_are_not_started_forever(make_pool: MakePool)
     for _ in range(8):
         pool_scale(pool_id=pool.pk)
         wait_until(lambda: all(provider_of(pool).poll(r.handle) is Status.GONE for r in alive(pool)))
-    assert pool.runners.count() == services.CRASHES
+    assert pool.runners.count() == fleet.CRASHES
 
 
 def test_a_program_that_is_missing_is_no_end_of_the_world(make_pool: MakePool) -> None:
@@ -161,7 +161,7 @@ def test_a_static_runner_that_fell_silent_is_gone_and_comes_back_when_it_claims(
     runner = runner_seen(pool=pool, name="hand", version="1", device="cpu")
     pool_scale(pool_id=pool.pk)
     assert Runner.objects.get().state == "active"
-    Runner.objects.update(last_seen_at=timezone.now() - services.STALLED_AFTER - timedelta(seconds=1))
+    Runner.objects.update(last_seen_at=timezone.now() - fleet.STALLED_AFTER - timedelta(seconds=1))
     pool_scale(pool_id=pool.pk)
     assert Runner.objects.get().state == "gone"
     assert runner_seen(pool=pool, name="hand", version="1", device="cpu").pk == runner.pk

@@ -10,12 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
 from django.conf import settings
 
-from axons_service.compute.providers.base import Handle, Provider, Status
+from axons_service.compute.providers.base import Handle, Machine, Provider, Rejected, Status, option
 
 CLOCK_TOLERANCE_SECONDS = 2.0  # start times are derived from the boot time, which follows clock corrections
 PROGRAM = "axons-runner"
@@ -38,7 +39,7 @@ class LocalProvider(Provider):
             "--service",
             str(self.pool.options.get("internal_url") or settings.AXONS_INTERNAL_URL),
             "--pool-token-file",
-            self._token_file(),
+            option(self.pool, "pool_token_file"),
             "--cache-dir",
             str(cache),
             "--name",
@@ -46,7 +47,7 @@ class LocalProvider(Provider):
         ]
 
     def start(self, name: str) -> Handle:
-        running = self.runners().get(name)
+        running = next((machine.handle for machine in self.machines() if machine.name == name), None)
         if running is not None:
             return running
         path = self._folder("logs") / f"runner-{name}.log"
@@ -70,9 +71,9 @@ class LocalProvider(Provider):
             if not force and process.status() == psutil.STATUS_STOPPED:
                 process.resume()
 
-    def runners(self) -> dict[str, Handle]:
+    def machines(self) -> list[Machine]:
         token_file = self.pool.options.get("pool_token_file")
-        found: dict[str, Handle] = {}
+        found: list[Machine] = []
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, ValueError, IndexError):
                 arguments = process.cmdline()
@@ -80,7 +81,9 @@ class LocalProvider(Provider):
                     continue
                 if arguments[arguments.index("--pool-token-file") + 1] == token_file:
                     name = arguments[arguments.index("--name") + 1]
-                    found[name] = {"pid": process.pid, "started": process.create_time()}
+                    handle = {"pid": process.pid, "started": process.create_time()}
+                    since = datetime.fromtimestamp(process.create_time(), tz=UTC)
+                    found.append(Machine(name, handle, Status.ALIVE, billed_from=since))
         return found
 
     def _program(self) -> list[str]:
@@ -90,20 +93,12 @@ class LocalProvider(Provider):
         beside = Path(sys.executable).parent / PROGRAM
         found = str(beside) if beside.exists() else shutil.which(PROGRAM)
         if found is None:
-            raise FileNotFoundError(
-                f"{PROGRAM} is neither beside {sys.executable} nor on the PATH: install axons-runner."
-            )
+            raise Rejected(f"{PROGRAM} is neither beside {sys.executable} nor on the PATH: install axons-runner.")
         return [found]
-
-    def _token_file(self) -> str:
-        path = self.pool.options.get("pool_token_file")
-        if not path:
-            raise ValueError(f"The pool {self.pool.name} has no pool_token_file: register it with --token-file.")
-        return str(path)
 
     def _folder(self, name: str) -> Path:
         if not settings.AXONS_DATA_DIR:
-            raise ValueError("Local runners need the setting AXONS_DATA_DIR for their logs and cache.")
+            raise Rejected("Local runners need the setting AXONS_DATA_DIR for their logs and cache.")
         folder = Path(settings.AXONS_DATA_DIR) / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder

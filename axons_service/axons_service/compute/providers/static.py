@@ -1,6 +1,6 @@
 """Runners that a person started by hand, like CI runners: the pool only sees them claim."""
 
-from axons_service.compute.providers.base import Handle, Provider, Status
+from axons_service.compute.providers.base import Handle, Machine, Provider, Rejected, Status
 
 
 class StaticProvider(Provider):
@@ -9,7 +9,7 @@ class StaticProvider(Provider):
     starts_runners = False
 
     def start(self, name: str) -> Handle:
-        raise NotImplementedError(f"The pool {self.pool.name} is static: start its runners by hand.")
+        raise Rejected(f"The pool {self.pool.name} is static: start its runners by hand.")
 
     def poll(self, handle: Handle) -> Status:
         return Status.UNKNOWN
@@ -17,5 +17,5 @@ class StaticProvider(Provider):
     def stop(self, handle: Handle, *, force: bool = False) -> None:
         return None
 
-    def runners(self) -> dict[str, Handle]:
-        return {}
+    def machines(self) -> list[Machine]:
+        return []

@@ -1,0 +1,186 @@
+"""Bring a pool's machines to what its work needs, and keep database and provider in agreement, both ways."""
+
+import logging
+import re
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from axons_service.compute.models import Pool, Runner
+from axons_service.compute.providers import provider_of
+from axons_service.compute.providers.base import Machine, NoCapacity, Provider, ProviderError, Rejected, Status
+from axons_service.compute.scaling import runners_to_start, runners_to_stop
+from axons_service.compute.selectors import pool_load
+from axons_service.compute.usage import machine_use_open, uses_update
+
+STALLED_AFTER = timedelta(seconds=180)  # a runner with a free slot claims every 20 s
+STOP_GRACE = timedelta(seconds=30)
+CRASH_WINDOW = timedelta(seconds=60)
+CRASHES = 3  # so many runners that died in the window without ever claiming: wait for it to pass
+NO_CAPACITY_PAUSE = timedelta(seconds=60)
+REJECTED_PAUSE = timedelta(minutes=5)
+
+logger = logging.getLogger(__name__)
+
+
+def pool_scale_for_work(*, pool_id: int) -> None:
+    """Scale a pool that just got work, unless its runners are enough: then nothing is locked and nobody polled."""
+    pool = Pool.objects.get(pk=pool_id)
+    if provider_of(pool).starts_runners and not _is_blocked(pool) and runners_to_start(pool, pool_load(pool)):
+        pool_scale(pool_id=pool_id)
+
+
+def pool_scale(*, pool_id: int) -> None:
+    """See who died, stop who is not needed, start who is missing.
+
+    Runs under the pool's row lock. Rows of new runners are committed before their machines are started, so that no
+    machine is ever unknown; a start that was interrupted is repeated, which is safe because `start` is idempotent.
+    While the provider cannot be asked, nobody is taken for dead: leases say who really is.
+    """
+    try:
+        gone = _see(pool_id)
+    except ProviderError as error:
+        _trouble(pool_id, error)
+        return
+    for runner in gone:
+        _work_give_back(runner)
+    with transaction.atomic():
+        pool = Pool.objects.select_for_update().get(pk=pool_id)
+        provider = provider_of(pool)
+        if not provider.starts_runners:
+            return
+        load = pool_load(pool)
+        for runner in runners_to_stop(pool, load, timezone.now()):
+            _stop(provider, runner)
+        missing = 0 if _is_blocked(pool) else runners_to_start(pool, load)
+        if missing and _is_crashing(pool):
+            logger.error("pool %s: its runners die before their first claim; see their logs", pool.name)
+            missing = 0
+        Runner.objects.bulk_create(
+            Runner(pool=pool, name=f"{pool.name}-{uuid.uuid4().hex[:8]}") for _ in range(missing)
+        )
+    with transaction.atomic():
+        pool = Pool.objects.select_for_update().get(pk=pool_id)
+        _start(pool, provider)
+
+
+@transaction.atomic
+def _see(pool_id: int) -> list[Runner]:
+    """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown machines."""
+    pool = Pool.objects.select_for_update().get(pk=pool_id)
+    provider = provider_of(pool)
+    known = list(pool.runners.exclude(state=Runner.State.GONE))
+    machines = provider.machines()
+    uses_update(pool=pool, provider=provider, machines=machines)
+    for machine in _unknown(pool, known, machines):
+        logger.warning("pool %s: machine %s (%s) is unknown here, stopping it", pool.name, machine.name, machine.handle)
+        _attempt_stop(provider, machine)
+    now = timezone.now()
+    busy = pool_load(pool).busy
+    gone = [runner for runner in known if _is_gone(provider, runner, machines, runner.pk in busy, now)]
+    Runner.objects.filter(pk__in=[runner.pk for runner in gone]).update(state=Runner.State.GONE)
+    if pool.provider_error and not _is_blocked(pool):
+        Pool.objects.filter(pk=pool.pk).update(provider_error="")
+    return gone
+
+
+def _unknown(pool: Pool, known: list[Runner], machines: list[Machine]) -> list[Machine]:
+    """Machines under a name that we gave, but of no runner: orphans, and second ones of a lost answer."""
+    handles = [runner.handle for runner in known if runner.handle]
+    adoptable = {runner.name for runner in known if not runner.handle and runner.state == Runner.State.STARTING}
+    unknown = []
+    for machine in sorted(machines, key=lambda machine: str(machine.billed_from or "")):
+        if machine.handle in handles or not re.fullmatch(rf"{re.escape(pool.name)}-[0-9a-f]{{8}}", machine.name):
+            continue
+        if machine.name in adoptable:
+            adoptable.discard(machine.name)  # `_start` takes the first; a second one is stopped
+            continue
+        unknown.append(machine)
+    return unknown
+
+
+def _is_gone(provider: Provider, runner: Runner, machines: list[Machine], is_busy: bool, now: datetime) -> bool:
+    """Whether a runner is dead, or fell silent where nobody can be asked. Replaces those that are of no use."""
+    is_silent = not is_busy and now - (runner.last_seen_at or runner.created_at) > STALLED_AFTER
+    if not provider.starts_runners:
+        return is_silent
+    if not runner.handle:
+        # committed, not started yet: `_start` does it
+        return runner.state != Runner.State.STARTING and is_silent
+    status = next((machine.status for machine in machines if machine.handle == runner.handle), Status.GONE)
+    if status is Status.GONE:
+        return True
+    if runner.state == Runner.State.STOPPING:
+        overdue = runner.stopping_at is not None and now - runner.stopping_at > STOP_GRACE
+        _attempt_stop(provider, Machine(runner.name, runner.handle, status), force=overdue)
+    elif status is Status.STARTING:
+        limit = timedelta(seconds=runner.pool.start_timeout_seconds)
+        if now - runner.created_at > limit:
+            logger.warning("runner %s does not start within %s: giving its machine back", runner.name, limit)
+            _stop(provider, runner)
+            _trouble(runner.pool_id, NoCapacity("A machine was asked for and did not start in time."))
+    elif is_silent:
+        logger.warning("runner %s lives but does not claim: replacing it", runner.name)
+        _stop(provider, runner)
+    return False
+
+
+def _stop(provider: Provider, runner: Runner) -> None:
+    _attempt_stop(provider, Machine(runner.name, runner.handle, Status.ALIVE))
+    Runner.objects.filter(pk=runner.pk).update(state=Runner.State.STOPPING, stopping_at=timezone.now())
+
+
+def _attempt_stop(provider: Provider, machine: Machine, *, force: bool = False) -> None:
+    """A stop that fails is asked again at the next sight: the machine is still there then."""
+    try:
+        provider.stop(machine.handle, force=force)
+    except ProviderError as error:
+        logger.warning("machine %s could not be stopped yet: %s", machine.name, error)
+
+
+def _start(pool: Pool, provider: Provider) -> None:
+    """Start the machines of rows that have none."""
+    for runner in pool.runners.filter(state=Runner.State.STARTING, handle={}):
+        try:
+            handle = provider.start(runner.name)
+        except (NoCapacity, Rejected) as error:
+            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE)
+            _trouble(pool.pk, error)
+        except ProviderError as error:
+            # perhaps it was started and the answer was lost: the row stays, and `start` finds the machine next time
+            _trouble(pool.pk, error)
+        except Exception:
+            logger.exception("runner %s could not be started", runner.name)
+            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE)
+        else:
+            Runner.objects.filter(pk=runner.pk).update(handle=handle)
+            machine_use_open(pool=pool, machine=Machine(runner.name, handle, Status.STARTING))
+
+
+def _trouble(pool_id: int, error: ProviderError) -> None:
+    """Remember what the provider said, and leave it alone for a while."""
+    pause = {NoCapacity: NO_CAPACITY_PAUSE, Rejected: REJECTED_PAUSE}.get(type(error), timedelta(0))
+    pause = max(pause, timedelta(seconds=error.retry_after or 0))
+    logger.warning("pool %s: %s", pool_id, error)
+    Pool.objects.filter(pk=pool_id).update(
+        provider_error=str(error)[:500], blocked_until=timezone.now() + pause if pause else None
+    )
+
+
+def _is_blocked(pool: Pool) -> bool:
+    return pool.blocked_until is not None and pool.blocked_until > timezone.now()
+
+
+def _is_crashing(pool: Pool) -> bool:
+    since = timezone.now() - CRASH_WINDOW
+    died = pool.runners.filter(state=Runner.State.GONE, created_at__gt=since, last_seen_at__isnull=True)
+    return died.exclude(handle={}).count() >= CRASHES
+
+
+def _work_give_back(runner: Runner) -> None:
+    from axons_service.jobs.services import runner_lost
+
+    ended = runner_lost(runner=runner)
+    logger.warning("runner %s is gone%s", runner.name, f", {ended} attempts ended" if ended else "")

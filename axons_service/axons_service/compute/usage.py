@@ -1,0 +1,71 @@
+"""What machines were paid for: one row each, opened at the start, closed when the provider says that it ended."""
+
+import hashlib
+import json
+import math
+from datetime import datetime
+from decimal import Decimal
+
+from django.utils import timezone
+
+from axons_service.compute.models import MachineUse, Pool
+from axons_service.compute.providers.base import Handle, Machine, Provider, ProviderError, Status
+
+
+def machine_use_open(*, pool: Pool, machine: Machine) -> MachineUse:
+    """The row of a machine, made when it is seen first."""
+    use, _ = MachineUse.objects.get_or_create(
+        pool=pool,
+        handle_sha256=_key(machine.handle),
+        defaults={
+            "runner_name": machine.name,
+            "handle": machine.handle,
+            "price_per_hour": pool.price_per_hour,
+            "currency": pool.currency,
+            "billed_from": machine.billed_from,
+        },
+    )
+    return use
+
+
+def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> None:
+    """Take over what the provider says: living machines from `machines`, ended ones by asking for each once."""
+    open_uses = {use.handle_sha256: use for use in pool.uses.filter(is_closed=False)}
+    for machine in machines:
+        use = open_uses.pop(_key(machine.handle), None) or machine_use_open(pool=pool, machine=machine)
+        if machine.billed_from is not None and use.billed_from != machine.billed_from:
+            MachineUse.objects.filter(pk=use.pk).update(billed_from=machine.billed_from)
+    for use in open_uses.values():
+        try:
+            machine = provider.inspect(use.handle)
+        except ProviderError:
+            continue  # asked again next time
+        if machine is not None and machine.status is not Status.GONE:
+            continue  # it came after the list was made
+        _close(use, machine)
+
+
+def _close(use: MachineUse, machine: Machine | None) -> None:
+    """Close a bill; where the provider forgot the machine, with the time at which we noticed."""
+    since = machine.billed_from if machine is not None and machine.billed_from else use.billed_from
+    until = machine.billed_until if machine is not None and machine.billed_until else None
+    MachineUse.objects.filter(pk=use.pk, is_closed=False).update(
+        billed_from=since, billed_until=(until or timezone.now()) if since else None, is_closed=True
+    )
+
+
+def billed_seconds(use: MachineUse, *, unit: int, now: datetime) -> int:
+    """Seconds that are paid for: from start to end, what is begun of `unit` counted whole. 0 before it ran."""
+    if use.billed_from is None:
+        return 0
+    seconds = max(0.0, ((use.billed_until or now) - use.billed_from).total_seconds())
+    return math.ceil(seconds / unit) * unit
+
+
+def cost(use: MachineUse, *, unit: int, now: datetime) -> Decimal:
+    """What a machine cost so far, in its currency."""
+    return (use.price_per_hour * billed_seconds(use, unit=unit, now=now) / 3600).quantize(Decimal("0.0001"))
+
+
+def _key(handle: Handle) -> str:
+    return hashlib.sha256(json.dumps(handle, sort_keys=True).encode()).hexdigest()
