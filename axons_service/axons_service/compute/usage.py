@@ -37,12 +37,12 @@ def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> N
             MachineUse.objects.filter(pk=use.pk).update(billed_from=machine.billed_from)
     for use in open_uses.values():
         try:
-            machine = provider.inspect(use.handle)
+            ended = provider.inspect(use.handle)
         except ProviderError:
             continue  # asked again next time
-        if machine is not None and machine.status is not Status.GONE:
+        if ended is not None and ended.status is not Status.GONE:
             continue  # it came after the list was made
-        _close(use, machine)
+        _close(use, ended)
 
 
 def _close(use: MachineUse, machine: Machine | None) -> None:

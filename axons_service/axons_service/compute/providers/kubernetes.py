@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 from lightkube import ApiError, Client, KubeConfig
@@ -35,9 +35,10 @@ class KubernetesProvider(Provider):
 
     def start(self, name: str) -> Handle:
         manifest = runner_job(self.pool, name, self.namespace)
+        job = cast(Job, Job.from_dict(manifest))
         with self._client() as client:
             try:
-                return _handle(client.create(Job.from_dict(manifest)))
+                return _handle(client.create(job))
             except ApiError as error:
                 if error.status.code != 409:
                     raise
