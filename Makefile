@@ -60,10 +60,10 @@ frontend: ## build the front end into axons_xblock/static (needs Node 20)
 frontend-check: ## tsc, vitest, build; fails when the committed build is stale (needs Node 20)
 	@scripts/frontend_check.sh
 
-openapi: setup ## write docs/openapi.yaml from the service's code
+openapi: setup ## write docs/openapi.yaml and the tables of docs/api.md from the service's code
 	@scripts/openapi.sh docs/openapi.yaml
 
-openapi-check: setup ## fails when docs/openapi.yaml is not current
+openapi-check: setup ## fails when docs/openapi.yaml or docs/api.md is not current
 	@scripts/openapi.sh --check
 
 screenshots: setup ## the browser tests, which also take the README's pictures

@@ -13,7 +13,8 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.grading import selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, request_sha256
+from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.callers import Caller
@@ -68,6 +69,7 @@ class SubmissionsView(APIView):
             422: ProblemSerializer,
         },
     )
+    @idempotent("submissions_create")
     def post(self, request: Request) -> Response:
         """Hand in a model for a grade. Only a scored submission uses a try."""
         caller = caller_of(request)
@@ -113,7 +115,7 @@ class ReviewsView(APIView):
 
     @extend_schema(
         operation_id="reviews_create",
-        parameters=[IDEMPOTENCY_HEADER],
+        parameters=[IDEMPOTENCY_HEADER, IF_MATCH_HEADER],
         request=InputSerializer,
         responses={
             201: SubmissionSerializer,
@@ -123,13 +125,18 @@ class ReviewsView(APIView):
             422: ProblemSerializer,
         },
     )
+    @idempotent("reviews_create")
     def post(self, request: Request, submission_id: UUID) -> Response:
         """Override the score, clear the override, or only comment. Nothing is ever edited."""
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
+        caller = caller_of(request)
+        if "If-Match" in request.headers:
+            seen = selectors.submission_for(caller, submission_id)
+            if_match_check(request, submission_output(seen, is_staff=True))
         submission = services.review_create(
-            caller=caller_of(request), submission_id=submission_id, idempotency_key=key, **data.validated_data
+            caller=caller, submission_id=submission_id, idempotency_key=key, **data.validated_data
         )
         return Response(submission_output(submission, is_staff=True), status=201)
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises.selectors import own_project
-from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import caller_of
@@ -102,6 +102,7 @@ class TrainingSetsView(APIView):
         request=InputSerializer,
         responses={202: TrainingSetSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
     )
+    @idempotent("training_sets_create")
     def post(self, request: Request) -> Response:
         """Make the next version of a training set; a worker then checks every file."""
         key = idempotency_key(request)
