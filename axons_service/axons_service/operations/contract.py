@@ -151,9 +151,7 @@ def _by_status(names: set[str]) -> dict[int, tuple[str, ...]]:
 
 def _problem_answer(components: dict[str, Any], status: int, names: tuple[str, ...]) -> dict[str, Any]:
     """The response object; shared under `components/responses` when its codes make a short name or are credentials'."""
-    components["examples"] |= {
-        name: {"summary": CODES[name].title, "value": problem_example(name)} for name in names
-    }
+    components["examples"] |= {name: {"summary": CODES[name].title, "value": problem_example(name)} for name in names}
     headers = {429: ("Retry-After", "RateLimit", "RateLimit-Policy"), 409: ("Retry-After",), 401: ("WWW-Authenticate",)}
     answer: dict[str, Any] = {
         "description": " · ".join(f"`{name}`: {CODES[name].title}." for name in names),

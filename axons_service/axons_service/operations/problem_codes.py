@@ -26,7 +26,9 @@ CODES: dict[str, Code] = {
     "body_too_large": Code(413, "Body is too large", "Send at most 1 MiB; files go straight to the object store."),
     "unsupported_media_type": Code(415, "Not JSON", "Send Content-Type: application/json."),
     "precondition_failed": Code(412, "Changed meanwhile", "Read it again, look at the change, and repeat the request."),
-    "rate_limited": Code(429, "Too many requests", "Wait for Retry-After seconds. Nothing was done and no try is lost."),
+    "rate_limited": Code(
+        429, "Too many requests", "Wait for Retry-After seconds. Nothing was done and no try is lost."
+    ),
     "internal_error": Code(500, "Our fault", "Try again in a moment; your work is safe and no try is lost."),
     # who is calling
     "attempt_token": Code(401, "Not this attempt's token", "Stop this work and claim another job."),

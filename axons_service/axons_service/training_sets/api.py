@@ -144,7 +144,7 @@ class TrainingSetImagesView(APIView):
             OpenApiParameter("label", OpenApiTypes.STR),
             OpenApiParameter("split", OpenApiTypes.STR, enum=["train", "validation"]),
             OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before"),
-            OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_PAGE}, default {PAGE}"),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}),
         ],
         responses={200: OutputSerializer, 404: ProblemSerializer, 409: ProblemSerializer},
     )

@@ -5,38 +5,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('axons_sites', '0001_initial'),
+        ("axons_sites", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RateBucket',
+            name="RateBucket",
             fields=[
-                ('key', models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ('full_at', models.FloatField(db_index=True)),
+                ("key", models.CharField(max_length=200, primary_key=True, serialize=False)),
+                ("full_at", models.FloatField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='IdempotentAnswer',
+            name="IdempotentAnswer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('learner', models.CharField(help_text='anonymous user id', max_length=128)),
-                ('operation', models.CharField(max_length=60)),
-                ('key', models.CharField(max_length=100)),
-                ('request_sha256', models.CharField(max_length=64)),
-                ('runs_until', models.DateTimeField(help_text='a request that is still running then is taken for lost')),
-                ('claim', models.UUIDField(help_text='which of several deliveries of the request runs')),
-                ('status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('body', models.JSONField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
-                ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='axons_sites.site')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("learner", models.CharField(help_text="anonymous user id", max_length=128)),
+                ("operation", models.CharField(max_length=60)),
+                ("key", models.CharField(max_length=100)),
+                ("request_sha256", models.CharField(max_length=64)),
+                (
+                    "runs_until",
+                    models.DateTimeField(help_text="a request that is still running then is taken for lost"),
+                ),
+                ("claim", models.UUIDField(help_text="which of several deliveries of the request runs")),
+                ("status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("body", models.JSONField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "site",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="axons_sites.site"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('site', 'learner', 'operation', 'key'), name='idempotent_answer_unique')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("site", "learner", "operation", "key"), name="idempotent_answer_unique"
+                    )
+                ],
             },
         ),
     ]
