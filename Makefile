@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 .PHONY: help setup demo demo-check test test-fast lms-contract test-postgres test-browser services services-stop \
-	lint types frontend frontend-check openapi openapi-check screenshots clean
+	lint types frontend frontend-check openapi openapi-check contract screenshots clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ frontend-check: ## tsc, vitest, build; fails when the committed build is stale (
 
 openapi: setup ## write docs/openapi.yaml and the tables of docs/api.md from the service's code
 	@scripts/openapi.sh docs/openapi.yaml
+
+contract: setup ## Schemathesis against the running service: no 5xx, no answer that the document does not promise
+	@$(SERVERS) PYTHONPATH=.:deploy/demo $(PY) -m tests.contract
 
 openapi-check: setup ## fails when docs/openapi.yaml or docs/api.md is not current
 	@scripts/openapi.sh --check

@@ -17,6 +17,7 @@ from axons_service.operations.cursors import CURSOR, LIMIT, PageSerializer
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.callers import Caller
 from axons_service.sites.permissions import IsCaller, IsStaff, caller_of
@@ -27,7 +28,7 @@ class SubmissionsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         model = serializers.UUIDField()
 
         class Meta:
@@ -109,7 +110,7 @@ class ReviewsView(APIView):
     authentication_classes = [XBlockAuthentication]
     permission_classes = [IsStaff]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         score = serializers.FloatField(min_value=0, max_value=1, allow_null=True, required=False, default=None)
         comment = serializers.CharField(max_length=10_000, allow_blank=True, required=False, default="")
         clear = serializers.BooleanField(required=False, default=False)

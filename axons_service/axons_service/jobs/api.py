@@ -24,6 +24,7 @@ from axons_service.jobs.services import job_cancel, job_create
 from axons_service.jobs.stream import project_stream
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import BrowserAuthentication, XBlockAuthentication, bearer
 from axons_service.sites.permissions import IsCaller, caller_of
 from axons_service.storage import objects
@@ -60,7 +61,7 @@ def cursor_of(value: str | None) -> int:
 
 
 class JobsView(WriteView):
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         """A training names a training set and hyperparameters; an inference a model and an uploaded picture."""
 
         kind = serializers.ChoiceField(choices=[Job.Kind.TRAINING, Job.Kind.INFERENCE])

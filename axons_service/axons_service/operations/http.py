@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 
 class StrictJSONParser(JSONParser):
-    """JSON that every database of ours can keep: no NUL, no lone surrogates, no infinite numbers, no bottomless nesting."""
+    """JSON that every database of ours can keep: no NUL, no lone surrogates, no infinity, no bottomless nesting."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
         """The parsed body. Raises ParseError, which is answered as problem 400 `body_malformed`."""

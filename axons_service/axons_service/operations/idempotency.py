@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -34,7 +33,7 @@ IDEMPOTENCY_HEADER = OpenApiParameter(
     {"type": "string", "minLength": 1, "maxLength": 100, "pattern": r"^[!-~]([ -~]*[!-~])?$"},
     OpenApiParameter.HEADER,
     required=True,
-    description="1 to 100 visible ASCII characters, new for each request that a person makes; kept for its repeats, 24 hours.",
+    description="1 to 100 visible ASCII characters, new for each thing a person does; kept 24 hours for its repeats.",
 )
 
 Handler = TypeVar("Handler", bound=Callable[..., Response])

@@ -195,7 +195,7 @@ CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "if-none-match", "last-event-id"]
 CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"]
 CORS_PREFLIGHT_MAX_AGE = 600
-# Requests per seconds ("120/60"), or "off"; reads and writes apart. `pool` is for claims, `attempt` for one running job.
+# Requests per seconds ("120/60"), or "off"; reads and writes apart. `pool`: claims; `attempt`: what one attempt sends.
 AXONS_RATE_LIMITS = {
     name: env(f"AXONS_RATE_{name.upper()}", default)
     for name, default in {

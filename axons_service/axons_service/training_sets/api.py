@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent
 from axons_service.operations.problems import ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import caller_of
 from axons_service.storage import objects
@@ -27,8 +28,8 @@ class UploadsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
-        class UploadFileSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
+        class UploadFileSerializer(StrictSerializer):
             name = serializers.CharField(max_length=1000)
             bytes = serializers.IntegerField(min_value=0)
             content_type = serializers.CharField(max_length=100, allow_blank=True)
@@ -83,8 +84,8 @@ class TrainingSetsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
-        class AdditionSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
+        class AdditionSerializer(StrictSerializer):
             upload = serializers.UUIDField()
             label = serializers.CharField(max_length=200)  # type: ignore[assignment]
 
