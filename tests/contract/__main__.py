@@ -17,10 +17,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import requests
-from axons_demo import objects, ports, processes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from axons_demo import objects, ports, processes
 from tests.support import servers
 
 ROOT = Path(__file__).resolve().parents[2]

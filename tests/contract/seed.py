@@ -31,7 +31,7 @@ MANY = 120  # more than a page
 
 
 def seed(public_key: str) -> None:
-    """Site, pool, library, and one learner's project with something of everything. Needs an empty, migrated database."""
+    """Site, pool, library, and one learner's project with something of everything. Needs an empty database."""
     site, _ = site_register(
         slug=SITE,
         name="Campus",
