@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.grading import selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.cursors import CURSOR, LIMIT, PageSerializer
+from axons_service.operations.cursors import CURSOR, LIMIT, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
@@ -57,9 +57,7 @@ class SubmissionsView(APIView):
         """The exercise's submissions, newest first, for its staff."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        query = PageSerializer(data=request.query_params)
-        query.is_valid(raise_exception=True)
-        page, following = selectors.submissions_page(caller, **query.validated_data)
+        page, following = selectors.submissions_page(caller, **page_query(request))
         return Response({"results": [submission_output(each, is_staff=True) for each in page], "next": following})
 
     @extend_schema(

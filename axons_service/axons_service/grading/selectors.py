@@ -8,7 +8,7 @@ from django.db.models.functions import Coalesce
 
 from axons_service.exercises.models import Project
 from axons_service.grading.models import GradeDelivery, Review, Submission
-from axons_service.operations.cursors import cursor_read, cursor_sign
+from axons_service.operations.cursors import page_of
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
@@ -84,12 +84,4 @@ def submission_for(caller: Caller, submission_id: UUID) -> Submission:
 def submissions_page(caller: Caller, *, cursor: str | None, limit: int) -> tuple[list[Submission], str | None]:
     """A page of the exercise's submissions, newest first, and the cursor of the next page."""
     found = submissions().filter(project__exercise__site=caller.site, project__exercise__usage_key=caller.usage)
-    of = f"submissions:{caller.site.pk}:{caller.usage}"
-    if cursor is not None:
-        moment, last = cursor_read(cursor, of=of)
-        found = found.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=last))
-    page = list(found.order_by("-created_at", "-id")[: limit + 1])
-    if len(page) <= limit:
-        return page, None
-    last_shown = page[limit - 1]
-    return page[:limit], cursor_sign([last_shown.created_at.isoformat(), str(last_shown.pk)], of=of)
+    return page_of(found, of=f"submissions:{caller.site.pk}:{caller.usage}", cursor=cursor, limit=limit)

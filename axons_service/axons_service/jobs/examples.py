@@ -63,6 +63,10 @@ MODEL_VALUE: dict[str, Any] = {
     ],
     "source": "trained",
 }
+MODEL_LISTED_VALUE: dict[str, Any] = {
+    **MODEL_VALUE,
+    "artifacts": [{"name": "model.safetensors", "bytes": 393216, "url": None}],
+}
 PREDICTION_VALUE: dict[str, Any] = {
     "id": v.PREDICTION,
     "job": v.JOB,
@@ -124,6 +128,13 @@ OPERATIONS = {
     ),
     "project_stream": Operation(
         answers={200: f"id: 4711\nevent: metrics\ndata: {json.dumps(EVENT_VALUE)}\n\n"}, problems=("cursor_invalid",)
+    ),
+    "project_jobs": Operation(answers={200: {"results": [JOB_VALUE], "next": v.CURSOR}}, problems=("cursor_invalid",)),
+    "project_models": Operation(
+        answers={200: {"results": [MODEL_LISTED_VALUE], "next": None}}, problems=("cursor_invalid",)
+    ),
+    "project_predictions": Operation(
+        answers={200: {"results": [PREDICTION_VALUE], "next": None}}, problems=("cursor_invalid",)
     ),
     **RUNNER_OPERATIONS,
 }

@@ -18,3 +18,4 @@ SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 S3 = "https://s3.example.org/axons"
 SIGNED = "X-Amz-Expires=3600&X-Amz-Signature=0123"
 CLASSES = ["cat", "dog"]
+CURSOR = "WyIyMDI2LTExLTI3VDA4OjAwOjAwKzAwOjAwIl0:c2lnbmF0dXJl"

@@ -24,7 +24,10 @@ class IdempotentAnswer(models.Model):
 
 
 class RateBucket(models.Model):
-    """A token bucket as one number (GCRA): `full_at` is when it will be full again, in seconds since 1970."""
+    """A token bucket as one number (GCRA): `full_at` is when it will be full again, in seconds since 1970.
+
+    No index on it: PostgreSQL then updates the row in place, which happens far more often than the hourly sweep.
+    """
 
     key = models.CharField(max_length=200, primary_key=True)
-    full_at = models.FloatField(db_index=True)
+    full_at = models.FloatField()

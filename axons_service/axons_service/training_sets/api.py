@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from axons_service.exercises.selectors import own_project
+from axons_service.exercises.selectors import own_project, project_for
+from axons_service.operations.cursors import CURSOR, LIMIT, page_of, page_query
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.strict import StrictSerializer
@@ -19,7 +20,7 @@ from axons_service.sites.permissions import caller_of
 from axons_service.storage import objects
 from axons_service.training_sets import selectors, services
 from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
-from axons_service.training_sets.models import Upload
+from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
 
 
@@ -112,6 +113,25 @@ class TrainingSetsView(APIView):
         project = own_project(caller_of(request))
         training_set, _ = services.training_set_create(project=project, idempotency_key=key, **data.validated_data)
         return Response(training_set_output(training_set), status=202)
+
+
+class ProjectTrainingSetsView(APIView):
+    """A project's training sets, beyond the newest that its state shows."""
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        results = TrainingSetSerializer(many=True)
+        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
+
+        class Meta:
+            ref_name = "TrainingSetsPage"
+
+    @extend_schema(operation_id="project_training_sets", parameters=[CURSOR, LIMIT], responses={200: OutputSerializer})
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """A page of the project's training sets, newest first."""
+        project = project_for(caller_of(request), project_id)
+        rows = TrainingSet.objects.filter(project=project)
+        page, following = page_of(rows, of=f"training_sets:{project.pk}", **page_query(request))
+        return Response({"results": [training_set_output(each) for each in page], "next": following})
 
 
 class TrainingSetView(APIView):

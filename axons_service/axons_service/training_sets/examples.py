@@ -90,6 +90,9 @@ OPERATIONS = {
             "upload_unknown",
         ),
     ),
+    "project_training_sets": Operation(
+        answers={200: {"results": [TRAINING_SET_VALUE], "next": None}}, problems=("cursor_invalid",)
+    ),
     "training_sets_read": Operation(answers={200: TRAINING_SET_VALUE}),
     "training_sets_images": Operation(
         answers={

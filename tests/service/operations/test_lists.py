@@ -119,6 +119,9 @@ class Filled:
             for number, each in enumerate(made, 1)
         )
 
+    def page(self, noun: str) -> Any:
+        return self.anna.get(f"/projects/{self.world.project.pk}/{noun}")
+
     def projects(self, count: int) -> list[Project]:
         mine = self.world.project
         return Project.objects.bulk_create(
@@ -144,6 +147,10 @@ LISTS: dict[str, tuple[Fill, Ask]] = {
     "projects_read": (Filled.project, lambda filled: filled.anna.get(f"/projects/{filled.world.project.pk}")),
     "project_events": (Filled.project, lambda filled: filled.anna.get(f"/projects/{filled.world.project.pk}/events")),
     "job_metrics": (Filled.project, lambda filled: filled.anna.get(f"/jobs/{filled.job.pk}/metrics")),
+    **{
+        f"project_{noun.replace('-', '_')}": (Filled.project, lambda filled, noun=noun: filled.page(noun))
+        for noun in ("jobs", "models", "predictions", "training-sets")
+    },
     "library": (Filled.library, lambda filled: filled.author.get("/library")),
 }
 ONE_ROW = {"job", "model", "prediction", "submissions_read", "training_sets_read", "project_stream"}
@@ -154,6 +161,27 @@ def test_every_operation_that_lists_is_among_them() -> None:
     reads = {each["operationId"] for _, method, each in documented(document()) if method == "get"}
     missing = reads - set(LISTS) - ONE_ROW - FROM_THE_STORE
     assert not missing, f"{missing}: add it to LISTS of this test, or to ONE_ROW when it reads one thing."
+
+
+@pytest.mark.parametrize("noun", ["jobs", "models", "predictions", "training-sets"])
+def test_every_row_of_a_project_is_on_exactly_one_page(filled: Filled, ben: Caller, noun: str) -> None:
+    filled.project(7)
+    path = f"/projects/{filled.world.project.pk}/{noun}"
+    seen: list[str] = []
+    query: dict[str, str] = {}
+    while True:
+        page = filled.anna.get(path, limit=3, **query).json()
+        assert len(page["results"]) <= 3
+        seen += [row["id"] for row in page["results"]]
+        if page["next"] is None:
+            break
+        query = {"cursor": page["next"]}
+    assert len(seen) == len(set(seen)) >= 7
+    assert filled.anna.get(path, limit=200).json()["next"] is None
+    assert seen == [row["id"] for row in filled.anna.get(path, limit=200).json()["results"]]
+    assert ben.get(path).status_code == 404
+    elsewhere = f"/projects/{filled.world.project.pk}/{'jobs' if noun != 'jobs' else 'models'}"
+    assert filled.anna.get(elsewhere, **query).json()["code"] == "cursor_invalid"
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name="RateBucket",
             fields=[
                 ("key", models.CharField(max_length=200, primary_key=True, serialize=False)),
-                ("full_at", models.FloatField(db_index=True)),
+                ("full_at", models.FloatField()),
             ],
         ),
         migrations.CreateModel(
