@@ -44,7 +44,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     editable: ClassVar[tuple[str, ...]] = ()
     show_full_result_count = False
     list_per_page = 50
-    ordering: Any = ("-pk",)
+    ordering: ClassVar[Any] = ("-pk",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -60,7 +60,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         name = get_permission_codename("change", self.opts)
         return bool(request.user.has_perm(f"{self.opts.app_label}.{name}"))
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         named = [field.name for field in self.opts.concrete_fields]
         return [name for name in named if name not in NOT_SHOWN or (self.opts.model_name, name) in SHOWN_ANYWAY]
 

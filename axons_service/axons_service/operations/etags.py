@@ -71,7 +71,8 @@ def _conditional(request: HttpRequest, response: HttpResponseBase) -> HttpRespon
         return response
     if not isinstance(response, Response):
         return response
-    tag = response.headers.setdefault("ETag", etag_of(response.data))
+    tag = response.headers.get("ETag") or etag_of(response.data)
+    response.headers["ETag"] = tag
     response.headers.setdefault("Cache-Control", "private, no-cache")
     patch_vary_headers(response, ("Authorization",))
     return get_conditional_response(request, etag=tag, response=response) or response

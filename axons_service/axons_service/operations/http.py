@@ -1,7 +1,7 @@
 """How bodies are read and answers chosen: one kind of JSON, whatever a client's `Accept` says."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rest_framework.exceptions import ParseError
@@ -28,9 +28,10 @@ class JSONAlways(DefaultContentNegotiation):
     """There is one representation. A browser that asks for `text/event-stream` gets its problems as JSON too."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], str(renderers[0].media_type)
+        only = next(iter(renderers))
+        return only, str(only.media_type)
 
 
 def _check(value: Any) -> None:

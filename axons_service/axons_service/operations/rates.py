@@ -121,7 +121,7 @@ def rate_buckets_sweep() -> int:
 
 def _take(key: str, limit: Limit, now: float, tokens: int) -> bool:
     cost = tokens * limit.interval
-    allowed = now + limit.seconds - cost
+    allowed = now + limit.seconds - cost + limit.interval / 100  # sums of floats are a little off
     with connection.cursor() as cursor:
         cursor.execute(
             TAKE.format(table=RateBucket._meta.db_table), [key, now + cost, now, now, cost, now, now, allowed]

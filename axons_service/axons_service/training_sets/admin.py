@@ -24,6 +24,6 @@ class UploadAdmin(ReadOnlyAdmin):
     search_fields = ("=id",)
     ordering = ("-created_at",)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without the picture's name, which may be a person's."""
         return [name for name in super().get_fields(request, obj) if name != "name"]
