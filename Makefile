@@ -12,6 +12,8 @@ PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scrip
 
 .PHONY: help setup demo demo-check test test-fast lms-contract test-postgres conformance test-browser services services-stop \
 	lint types frontend frontend-check openapi openapi-check screenshots clean
+.PHONY: help setup demo demo-check test test-fast lms-contract test-postgres test-browser services services-stop \
+	lint types frontend frontend-check openapi openapi-check contract screenshots clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile
@@ -63,10 +65,13 @@ frontend: ## build the front end into axons_xblock/static (needs Node 20)
 frontend-check: ## tsc, vitest, build; fails when the committed build is stale (needs Node 20)
 	@scripts/frontend_check.sh
 
-openapi: setup ## write docs/openapi.yaml from the service's code
+openapi: setup ## write docs/openapi.yaml and the tables of docs/api.md from the service's code
 	@scripts/openapi.sh docs/openapi.yaml
 
-openapi-check: setup ## fails when docs/openapi.yaml is not current
+contract: setup ## Schemathesis against the running service: no 5xx, no answer that the document does not promise
+	@$(SERVERS) PYTHONPATH=.:deploy/demo $(PY) -m tests.contract
+
+openapi-check: setup ## fails when docs/openapi.yaml or docs/api.md is not current
 	@scripts/openapi.sh --check
 
 screenshots: setup ## the browser tests, which also take the README's pictures

@@ -13,6 +13,7 @@ from axons_runner.errors import Rejected, Superseded, Unavailable
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 UPLOAD_SECONDS = 120.0
+BUSY = (408, 425, 429)
 TOKEN_IS_GONE = (401, 403, 404, 410)
 
 
@@ -33,6 +34,8 @@ class ServiceClient:
         response = _send(self.session, "POST", f"{self.base}/claim", body, wait + ANSWER_SECONDS)
         if response.status_code == 204:
             return None
+        if response.status_code in BUSY:
+            raise Unavailable(_problem(response))
         if 400 <= response.status_code < 500:
             raise Rejected(_problem(response))
         return _json(response)
@@ -91,7 +94,7 @@ class AttemptClient:
         status = response.status_code
         if status == 409 or (status in TOKEN_IS_GONE and _code(response)):
             raise Superseded(_problem(response))
-        if status in (408, 425, 429) or (status in TOKEN_IS_GONE and not _code(response)):
+        if status in BUSY or (status in TOKEN_IS_GONE and not _code(response)):
             raise Unavailable(_problem(response))  # not the service's own words: a proxy, or a moment's overload
         if 400 <= status < 500:
             raise Rejected(_problem(response))

@@ -40,6 +40,9 @@ _defaults = {
     "AXONS_ALLOWED_HOSTS": "testserver,127.0.0.1,localhost",
     "AXONS_ALLOWED_ORIGINS": "https://lms.example.org",
     "AXONS_DATA_DIR": str(_folder),
+    # Tests that are about limits switch them on; the others may ask as often as they like.
+    **{f"AXONS_RATE_{name}": "off" for name in ("LEARNER_READ", "LEARNER_WRITE", "SITE_READ", "SITE_WRITE")},
+    **{f"AXONS_RATE_{name}": "off" for name in ("POOL", "ATTEMPT")},
 }
 for _name, _value in _defaults.items():
     os.environ.setdefault(_name, _value)

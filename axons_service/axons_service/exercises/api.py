@@ -16,6 +16,7 @@ from axons_service.exercises.architectures import ARCHITECTURES
 from axons_service.exercises.serializers import BundleSerializer, LibrarySerializer, ProjectStateSerializer, SpecField
 from axons_service.exercises.state import project_state
 from axons_service.operations.problems import ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import IsAuthor, caller_of
 from axons_service.sites.tokens import read_token_mint
@@ -28,7 +29,7 @@ class ProjectOpenView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         spec = SpecField()
         callback_url = serializers.URLField(max_length=1000, allow_null=True, required=False, default=None)
 
@@ -79,7 +80,7 @@ class SpecValidateView(APIView):
     authentication_classes = [XBlockAuthentication]
     permission_classes = [IsAuthor]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         spec = SpecField()
 
         class Meta:

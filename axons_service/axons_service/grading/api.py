@@ -13,8 +13,11 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.grading import selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, request_sha256
+from axons_service.operations.cursors import CURSOR, LIMIT, page_query
+from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.callers import Caller
 from axons_service.sites.permissions import IsCaller, IsStaff, caller_of
@@ -25,7 +28,7 @@ class SubmissionsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         model = serializers.UUIDField()
 
         class Meta:
@@ -45,7 +48,8 @@ class SubmissionsView(APIView):
         operation_id="submissions_list",
         parameters=[
             OpenApiParameter("usage", OpenApiTypes.STR, description="the exercise; must be that of the token"),
-            OpenApiParameter("cursor", OpenApiTypes.STR, description="`next` of the page before"),
+            CURSOR,
+            LIMIT,
         ],
         responses={200: OutputSerializer, 403: ProblemSerializer},
     )
@@ -53,7 +57,7 @@ class SubmissionsView(APIView):
         """The exercise's submissions, newest first, for its staff."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        page, following = selectors.submissions_page(caller, after=request.query_params.get("cursor"))
+        page, following = selectors.submissions_page(caller, **page_query(request))
         return Response({"results": [submission_output(each, is_staff=True) for each in page], "next": following})
 
     @extend_schema(
@@ -68,6 +72,7 @@ class SubmissionsView(APIView):
             422: ProblemSerializer,
         },
     )
+    @idempotent("submissions_create")
     def post(self, request: Request) -> Response:
         """Hand in a model for a grade. Only a scored submission uses a try."""
         caller = caller_of(request)
@@ -103,7 +108,7 @@ class ReviewsView(APIView):
     authentication_classes = [XBlockAuthentication]
     permission_classes = [IsStaff]
 
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         score = serializers.FloatField(min_value=0, max_value=1, allow_null=True, required=False, default=None)
         comment = serializers.CharField(max_length=10_000, allow_blank=True, required=False, default="")
         clear = serializers.BooleanField(required=False, default=False)
@@ -113,7 +118,7 @@ class ReviewsView(APIView):
 
     @extend_schema(
         operation_id="reviews_create",
-        parameters=[IDEMPOTENCY_HEADER],
+        parameters=[IDEMPOTENCY_HEADER, IF_MATCH_HEADER],
         request=InputSerializer,
         responses={
             201: SubmissionSerializer,
@@ -123,13 +128,18 @@ class ReviewsView(APIView):
             422: ProblemSerializer,
         },
     )
+    @idempotent("reviews_create")
     def post(self, request: Request, submission_id: UUID) -> Response:
         """Override the score, clear the override, or only comment. Nothing is ever edited."""
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
+        caller = caller_of(request)
+        if "If-Match" in request.headers:
+            seen = selectors.submission_for(caller, submission_id)
+            if_match_check(request, submission_output(seen, is_staff=True))
         submission = services.review_create(
-            caller=caller_of(request), submission_id=submission_id, idempotency_key=key, **data.validated_data
+            caller=caller, submission_id=submission_id, idempotency_key=key, **data.validated_data
         )
         return Response(submission_output(submission, is_staff=True), status=201)
 

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
+from axons_service.exercises.models import Project
 from axons_service.exercises.services import callback_allowed
 from axons_service.grading import selectors
 from axons_service.grading.models import GradeDelivery, Submission
@@ -66,6 +67,22 @@ def grade_deliver(*, delivery_id: int) -> str:
     if 400 <= status < 500 and status not in (408, 425, 429):
         return _close(delivery, GradeDelivery.State.DEAD, f"The LMS refused the grade: HTTP {status}.")
     return _again(delivery, f"The LMS answered HTTP {status}.")
+
+
+@transaction.atomic
+def grade_retry(*, delivery_id: int) -> bool:
+    """Deliver a dead or waiting grade now; True when it will be. Only the project's newest revision is worth it."""
+    delivery = GradeDelivery.objects.select_related("project").get(pk=delivery_id)
+    Project.objects.select_for_update().get(pk=delivery.project_id)
+    newest = GradeDelivery.objects.filter(project=delivery.project).aggregate(newest=Max("revision"))["newest"]
+    if delivery.revision != newest:
+        return False
+    open_states = [GradeDelivery.State.DEAD, GradeDelivery.State.DUE]
+    waiting = GradeDelivery.objects.filter(pk=delivery_id, state__in=open_states)
+    if waiting.update(state=GradeDelivery.State.DUE, due_at=timezone.now(), tries=0) != 1:
+        return False
+    _publish(delivery_id)
+    return True
 
 
 def due_grades_publish() -> int:

@@ -1,19 +1,17 @@
 """Reads of submissions, tries and grades."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Count, F, FloatField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
-from django.utils.dateparse import parse_datetime
 
 from axons_service.exercises.models import Project
 from axons_service.grading.models import GradeDelivery, Review, Submission
+from axons_service.operations.cursors import page_of
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
-PAGE = 50
 COUNTED = (Submission.State.SCORING, Submission.State.SCORED)
 
 
@@ -83,23 +81,7 @@ def submission_for(caller: Caller, submission_id: UUID) -> Submission:
     return found
 
 
-def submissions_page(caller: Caller, *, after: str | None, limit: int = PAGE) -> tuple[list[Submission], str | None]:
+def submissions_page(caller: Caller, *, cursor: str | None, limit: int) -> tuple[list[Submission], str | None]:
     """A page of the exercise's submissions, newest first, and the cursor of the next page."""
     found = submissions().filter(project__exercise__site=caller.site, project__exercise__usage_key=caller.usage)
-    if after is not None:
-        moment, last = _cursor(after)
-        found = found.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=last))
-    page = list(found.order_by("-created_at", "-id")[: limit + 1])
-    following = f"{page[limit - 1].created_at.isoformat()}_{page[limit - 1].pk}" if len(page) > limit else None
-    return page[:limit], following
-
-
-def _cursor(text: str) -> tuple[datetime, UUID]:
-    moment, _, last = text.partition("_")
-    try:
-        parsed = parse_datetime(moment.replace(" ", "+"))
-        if parsed is None:
-            raise ValueError(text)
-        return parsed, UUID(last)
-    except ValueError as error:
-        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.") from error
+    return page_of(found, of=f"submissions:{caller.site.pk}:{caller.usage}", cursor=cursor, limit=limit)

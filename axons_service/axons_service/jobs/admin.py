@@ -1,40 +1,79 @@
 """What an operator sees of jobs: read-only, since every change of state goes through services."""
 
-from typing import Any
-
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from axons_service.jobs.models import Attempt, Job
-
-
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Look, do not touch."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from axons_service.jobs.models import Attempt, Checkpoint, Event, Job, Model, Prediction
+from axons_service.jobs.services import attempt_release, job_cancel, job_dispatch
+from axons_service.jobs.states import HELD, TERMINAL, State
+from axons_service.operations.admin_base import ReadOnlyAdmin
 
 
 @admin.register(Job)
-class JobAdmin(ReadOnly):
+class JobAdmin(ReadOnlyAdmin):
     list_display = ("id", "kind", "state", "attempt", "pool", "failure_class", "created_at", "finished_at")
     list_filter = ("state", "kind", "pool", "failure_class")
     list_select_related = ("pool",)
-    search_fields = ("id", "project__id")
-    show_full_result_count = False
+    search_fields = ("=id", "=project__id")
+    ordering = ("-created_at",)
+    actions = ("cancel", "requeue")
+
+    @admin.action(description="Cancel", permissions=["operate"])
+    def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        """As the learner's own button: a waiting job at once, a held one with its runner's next heartbeat."""
+        self.each_row(request, jobs, _cancel, "Job cancelled")
+
+    @admin.action(description="Give back to the queue", permissions=["operate"])
+    def requeue(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
+        """End a held job's attempt, whose runner then hears 409, and dispatch a queued one again. Costs no try."""
+        self.each_row(request, jobs, _requeue, "Job given back to the queue")
 
 
 @admin.register(Attempt)
-class AttemptAdmin(ReadOnly):
+class AttemptAdmin(ReadOnlyAdmin):
     list_display = ("job_id", "number", "runner", "outcome", "failure_class", "started_at", "ended_at")
     list_filter = ("outcome", "failure_class")
     list_select_related = ("runner",)
-    search_fields = ("job__id",)
-    exclude = ("token_sha256",)
-    show_full_result_count = False
+    search_fields = ("=id", "=job__id")
+
+
+@admin.register(Checkpoint)
+class CheckpointAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "attempt", "step", "epoch", "bytes", "created_at")
+    search_fields = ("=id", "=job__id")
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("id", "project_id", "job_id", "seq", "attempt", "kind", "created_at")
+    search_fields = ("=id", "=job__id", "=project__id")
+
+
+@admin.register(Model)
+class ModelAdmin(ReadOnlyAdmin):
+    list_display = ("id", "site_id", "source", "architecture", "job_id", "created_at")
+    list_filter = ("source", "architecture")
+    search_fields = ("=id", "=job__id", "=project__id")
+    ordering = ("-created_at",)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "model_id", "seconds", "created_at")
+    search_fields = ("=id", "=job__id")
+    ordering = ("-created_at",)
+
+
+def _cancel(job: Job) -> bool:
+    if State(job.state) in TERMINAL or job.cancel_requested:
+        return False
+    job_cancel(job_id=job.pk)
+    return True
+
+
+def _requeue(job: Job) -> bool:
+    if State(job.state) in HELD:
+        attempt_release(job_id=job.pk, number=job.attempt, message="given back by an operator")
+        return True
+    return State(job.state) == State.QUEUED and job_dispatch(job_id=job.pk)

@@ -5,10 +5,10 @@ from uuid import UUID
 
 import jwt
 from django.http import HttpResponseBase, StreamingHttpResponse
+from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -22,8 +22,9 @@ from axons_service.jobs.models import Job
 from axons_service.jobs.serializers import event_output, job_output, model_output, prediction_output
 from axons_service.jobs.services import job_cancel, job_create
 from axons_service.jobs.stream import project_stream
-from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, request_sha256
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import BrowserAuthentication, XBlockAuthentication, bearer
 from axons_service.sites.permissions import IsCaller, caller_of
 from axons_service.storage import objects
@@ -55,12 +56,12 @@ def cursor_of(value: str | None) -> int:
     """An event id from a query or header. Raises Problem 400 when it is none."""
     text = (value or "0").strip()
     if not text.isascii() or not text.isdigit() or int(text) > MAX_CURSOR:
-        raise Problem(400, "invalid_cursor", "The cursor `after` is the id of an event: a whole number from 0.")
+        raise Problem(400, "cursor_invalid", "The cursor `after` is the id of an event: a whole number from 0.")
     return int(text)
 
 
 class JobsView(WriteView):
-    class InputSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
         """A training names a training set and hyperparameters; an inference a model and an uploaded picture."""
 
         kind = serializers.ChoiceField(choices=[Job.Kind.TRAINING, Job.Kind.INFERENCE])
@@ -85,8 +86,9 @@ class JobsView(WriteView):
         responses={201: schemas.JobSerializer, 200: schemas.JobSerializer, **REFUSALS, 422: ProblemSerializer},
         parameters=[IDEMPOTENCY_HEADER],
     )
+    @idempotent("job_create")
     def post(self, request: Request) -> Response:
-        """Ask for compute. The same Idempotency-Key with the same body answers 200 with the first job."""
+        """Ask for compute. The same Idempotency-Key with the same body gives the first answer again."""
         key = idempotency_key(request)
         body = self.InputSerializer(data=request.data)
         body.is_valid(raise_exception=True)
@@ -177,24 +179,16 @@ class ProjectEventsView(ReadView):
         newest = selectors.project_cursor(project.pk)
         etag = f'"{after}-{newest}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-        if etag in request.headers.get("If-None-Match", ""):
+        if etag in parse_etags(request.headers.get("If-None-Match", "")):
             return Response(status=304, headers=headers)
         events = selectors.project_events(project.pk, after=after) if newest > after else []
         cursor = events[-1].pk if events else after
         return Response({"events": [event_output(event) for event in events], "cursor": cursor}, headers=headers)
 
 
-class AnyAccept(DefaultContentNegotiation):
-    """Browsers ask for `text/event-stream`; what DRF itself renders here are problems, which are JSON anyway."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class ProjectStreamView(AsyncAPIView):
     authentication_classes = [BrowserAuthentication]
     permission_classes = [IsCaller]
-    content_negotiation_class = AnyAccept
 
     @extend_schema(
         operation_id="project_stream",

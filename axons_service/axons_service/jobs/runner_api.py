@@ -36,6 +36,7 @@ from axons_service.jobs.services import (
 from axons_service.jobs.services.claims import lease_seconds, token_hash
 from axons_service.jobs.waiting import bell
 from axons_service.operations.problems import Problem, ProblemSerializer
+from axons_service.operations.rates import rate_check
 from axons_service.sites.authentication import bearer
 
 MAX_WAIT_SECONDS = 60.0
@@ -59,6 +60,7 @@ class ClaimView(AsyncAPIView):
         if not isinstance(pool, Pool):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
+        await in_thread(rate_check, name="pool", owner=str(pool.pk))
         about = body["runner"]
         runner = await in_thread(
             runner_seen, pool=pool, name=about["name"], version=about["version"], device=about["device"]
@@ -131,6 +133,7 @@ class AttemptView(APIView):
         stored = Attempt.objects.filter(job_id=job_id, number=number).values_list("token_sha256", flat=True).first()
         if stored is None or not hmac.compare_digest(stored, token_hash(token)):
             raise Problem(401, "attempt_token", "This is not the token of this attempt.")
+        rate_check(name="attempt", owner=f"{job_id}:{number}")
 
 
 class AttemptEventsView(AttemptView):

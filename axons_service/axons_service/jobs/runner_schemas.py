@@ -7,8 +7,9 @@ from rest_framework import serializers
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job
 from axons_service.jobs.services.finish import OUTCOMES
+from axons_service.operations.strict import StrictSerializer
 
-Shape = serializers.Serializer[Any]
+Shape = StrictSerializer
 MAX_COUNT = 2**31 - 1
 MAX_BYTES = 2**40
 MAX_EVENTS = 1000

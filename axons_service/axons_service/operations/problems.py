@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypedDict
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
+
+from axons_service.operations.problem_codes import CODES
 
 CONTENT_TYPE = "application/problem+json"
 OUR_FAULT = "Something went wrong on our side. Your work is safe; try again in a moment."
@@ -42,21 +44,33 @@ class ProblemSerializer(serializers.Serializer[Any]):
 
 
 class Problem(exceptions.APIException):
-    """A refusal that the caller can act on. `detail` is a whole sentence; `errors` says more per field."""
+    """A refusal that the caller can act on. `detail` is a whole sentence; `errors` says more per field.
 
-    def __init__(self, status: int, code: str, detail: str, errors: list[FieldError] | None = None) -> None:
+    `code` is one of `problem_codes.CODES`, with the status that stands there. `headers` go with the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: list[FieldError] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(detail, code)
         self.status_code = status
         self.problem_code = code
         self.sentence = detail
         self.errors = errors
+        self.headers = dict(headers or {})
 
 
 def problem_body(problem: Problem) -> dict[str, Any]:
     """The members of the problem document."""
+    known = CODES.get(problem.problem_code)
     body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status_code).phrase,
+        "type": f"urn:axons:problem:{problem.problem_code}",
+        "title": known.title if known is not None else HTTPStatus(problem.status_code).phrase,
         "status": problem.status_code,
         "code": problem.problem_code,
         "detail": problem.sentence,
@@ -68,7 +82,9 @@ def problem_body(problem: Problem) -> dict[str, Any]:
 
 def problem_response(problem: Problem) -> JsonResponse:
     """The problem as a plain Django response, for views and middleware outside DRF."""
-    return JsonResponse(problem_body(problem), status=problem.status_code, content_type=CONTENT_TYPE)
+    return JsonResponse(
+        problem_body(problem), status=problem.status_code, headers=problem.headers, content_type=CONTENT_TYPE
+    )
 
 
 def problem_handler(exception: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -76,12 +92,15 @@ def problem_handler(exception: Exception, context: Mapping[str, Any]) -> Respons
     problem = _problem_of(exception)
     if problem is None:
         return None
-    headers = {}
+    headers = {**problem.headers}
     if getattr(exception, "auth_header", None) or problem.status_code == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = getattr(exception, "auth_header", None) or "Bearer"
-    if getattr(exception, "wait", None):
-        headers["Retry-After"] = str(int(getattr(exception, "wait", 0)))
     return Response(problem_body(problem), status=problem.status_code, headers=headers, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
+    """Django's handler400: what no view has seen, such as a host that is not ours."""
+    return problem_response(Problem(400, "bad_request", "This request cannot be read. Send well-formed HTTP."))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> JsonResponse:
@@ -109,6 +128,12 @@ def _problem_of(exception: Exception) -> Problem | None:
             return Problem(403, "forbidden", "You may not do this here.")
         case exceptions.NotFound() | Http404():
             return Problem(404, "not_found", "There is nothing at this address, or it is not yours.")
+        case exceptions.ParseError():
+            return Problem(400, "body_malformed", f"The body is not JSON that this service takes. {exception.detail}")
+        case RequestDataTooBig():
+            return Problem(413, "body_too_large", CODES["body_too_large"].sentence)
+        case SuspiciousOperation():
+            return Problem(400, "bad_request", CODES["bad_request"].sentence)
         case exceptions.APIException():
             return Problem(exception.status_code, str(exception.default_code), str(exception.detail))
     return None

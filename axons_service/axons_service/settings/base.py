@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "axons_service.operations.cors.SiteCorsMiddleware",
+    "axons_service.operations.etags.etags",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,7 +98,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["axons_service.sites.permissions.IsCaller"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["axons_service.operations.http.StrictJSONParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "axons_service.operations.http.JSONAlways",
+    "DEFAULT_THROTTLE_CLASSES": ["axons_service.operations.throttles.CallerThrottle"],
     "EXCEPTION_HANDLER": "axons_service.operations.problems.problem_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
@@ -109,6 +112,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Training sets, jobs, models and grades for AI exercises in Open edX.",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "axons_service.operations.contract.contract_apply",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "JobKindEnum": "axons_service.jobs.models.Job.Kind",
         "JobStateEnum": "axons_service.jobs.models.Job.State",
@@ -186,8 +193,20 @@ CORS_ALLOWED_ORIGINS = AXONS_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/api/v1/"
 CORS_ALLOW_METHODS = ["GET", "HEAD", "OPTIONS"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "if-none-match", "last-event-id"]
-CORS_EXPOSE_HEADERS = ["ETag"]
+CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"]
 CORS_PREFLIGHT_MAX_AGE = 600
+# Requests per seconds ("120/60"), or "off"; reads and writes apart. `pool`: claims; `attempt`: what one attempt sends.
+AXONS_RATE_LIMITS = {
+    name: env(f"AXONS_RATE_{name.upper()}", default)
+    for name, default in {
+        "learner_read": "1200/60",
+        "learner_write": "240/60",
+        "site_read": "120000/60",
+        "site_write": "24000/60",
+        "pool": "12000/60",
+        "attempt": "1200/60",
+    }.items()
+}
 # Requests are small JSON documents; pictures go straight to the object store.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 AXONS_SERVICE_PRIVATE_KEY_FILE = env("AXONS_SERVICE_PRIVATE_KEY_FILE")

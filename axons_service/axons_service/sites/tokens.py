@@ -136,9 +136,9 @@ def _verified(token: str, key: Ed25519PublicKey, *, audience: str, required: tup
     except jwt.InvalidSignatureError as error:
         raise Problem(401, "token_signature", "The token's signature does not fit its key.") from error
     except jwt.ExpiredSignatureError as error:
-        raise Problem(401, "token_expired", "The token has expired. Ask for a new one.") from error
+        raise Problem(401, "token_expired", _expired_sentence(token)) from error
     except jwt.ImmatureSignatureError as error:
-        raise Problem(401, "token_not_yet", "The token is from the future: the two clocks differ too much.") from error
+        raise Problem(401, "token_not_yet", _future_sentence(token)) from error
     except jwt.InvalidAudienceError as error:
         raise Problem(401, "token_audience", "The token is meant for someone else.") from error
     except jwt.InvalidTokenError as error:
@@ -146,9 +146,31 @@ def _verified(token: str, key: Ed25519PublicKey, *, audience: str, required: tup
     return claims
 
 
+def _expired_sentence(token: str) -> str:
+    """For a token whose signature was verified: by how long it came too late, and what that may mean."""
+    seconds = _seconds_since(token, "exp")
+    clocks = "If it was just made, the issuer's clock is behind: set both clocks by NTP."
+    return f"The token has expired {seconds} seconds ago. Ask for a new one. {clocks}"
+
+
+def _future_sentence(token: str) -> str:
+    seconds = -_seconds_since(token, "iat")
+    return (
+        f"The token is from the future: the issuer's clock is {seconds} seconds ahead of this service's. "
+        f"Up to {LEEWAY_SECONDS} seconds are allowed. Set both clocks by NTP."
+    )
+
+
+def _seconds_since(token: str, claim: str) -> int:
+    return int(time.time()) - int(jwt.decode(token, options={"verify_signature": False}).get(claim, 0))
+
+
 def _caller(site: Site, claims: dict[str, Any], project: UUID | None = None) -> Caller:
     texts = [claims["sub"], claims["course"], claims["usage"]]
-    if not all(isinstance(text, str) and 0 < len(text) <= 255 for text in texts) or len(claims["sub"]) > 128:
+    if (
+        not all(isinstance(text, str) and 0 < len(text) <= 255 and "\x00" not in text for text in texts)
+        or len(claims["sub"]) > 128
+    ):
         raise Problem(401, "token_claims", "The token's sub, course and usage must be non-empty texts.")
     try:
         role = Role(claims["role"])

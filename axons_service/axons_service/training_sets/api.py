@@ -10,15 +10,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from axons_service.exercises.selectors import own_project
-from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key
+from axons_service.exercises.selectors import own_project, project_for
+from axons_service.operations.cursors import CURSOR, LIMIT, page_of, page_query
+from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent
 from axons_service.operations.problems import ProblemSerializer
+from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import caller_of
 from axons_service.storage import objects
 from axons_service.training_sets import selectors, services
 from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
-from axons_service.training_sets.models import Upload
+from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
 
 
@@ -27,8 +29,8 @@ class UploadsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
-        class UploadFileSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
+        class UploadFileSerializer(StrictSerializer):
             name = serializers.CharField(max_length=1000)
             bytes = serializers.IntegerField(min_value=0)
             content_type = serializers.CharField(max_length=100, allow_blank=True)
@@ -83,8 +85,8 @@ class TrainingSetsView(APIView):
 
     authentication_classes = [XBlockAuthentication]
 
-    class InputSerializer(serializers.Serializer[Any]):
-        class AdditionSerializer(serializers.Serializer[Any]):
+    class InputSerializer(StrictSerializer):
+        class AdditionSerializer(StrictSerializer):
             upload = serializers.UUIDField()
             label = serializers.CharField(max_length=200)  # type: ignore[assignment]
 
@@ -102,6 +104,7 @@ class TrainingSetsView(APIView):
         request=InputSerializer,
         responses={202: TrainingSetSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
     )
+    @idempotent("training_sets_create")
     def post(self, request: Request) -> Response:
         """Make the next version of a training set; a worker then checks every file."""
         key = idempotency_key(request)
@@ -110,6 +113,25 @@ class TrainingSetsView(APIView):
         project = own_project(caller_of(request))
         training_set, _ = services.training_set_create(project=project, idempotency_key=key, **data.validated_data)
         return Response(training_set_output(training_set), status=202)
+
+
+class ProjectTrainingSetsView(APIView):
+    """A project's training sets, beyond the newest that its state shows."""
+
+    class OutputSerializer(serializers.Serializer[Any]):
+        results = TrainingSetSerializer(many=True)
+        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
+
+        class Meta:
+            ref_name = "TrainingSetsPage"
+
+    @extend_schema(operation_id="project_training_sets", parameters=[CURSOR, LIMIT], responses={200: OutputSerializer})
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """A page of the project's training sets, newest first."""
+        project = project_for(caller_of(request), project_id)
+        rows = TrainingSet.objects.filter(project=project)
+        page, following = page_of(rows, of=f"training_sets:{project.pk}", **page_query(request))
+        return Response({"results": [training_set_output(each) for each in page], "next": following})
 
 
 class TrainingSetView(APIView):
@@ -143,7 +165,7 @@ class TrainingSetImagesView(APIView):
             OpenApiParameter("label", OpenApiTypes.STR),
             OpenApiParameter("split", OpenApiTypes.STR, enum=["train", "validation"]),
             OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before"),
-            OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_PAGE}, default {PAGE}"),
+            OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}),
         ],
         responses={200: OutputSerializer, 404: ProblemSerializer, 409: ProblemSerializer},
     )

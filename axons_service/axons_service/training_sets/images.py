@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from axons_service.operations.cursors import cursor_read, cursor_sign
 from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
 from axons_service.training_sets.manifests import Image, manifest_load, manifest_read
@@ -37,17 +38,17 @@ def images_page(
     """A page of images in the manifest's order: {"images", "next"}; `after` is the cursor of the page before."""
     if training_set.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
-    if after is not None and not after.isdecimal():
-        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.")
+    of = f"images:{training_set.pk}"
+    start = cursor_read(after, of=of)[0] + 1 if after is not None else 0
     images = manifest_read(training_set)["images"]
     page: list[Image] = []
     following, last = None, -1
-    for position in range(int(after) + 1 if after is not None else 0, len(images)):
+    for position in range(start, len(images)):
         image = images[position]
         if label not in (None, image["label"]) or split not in (None, image["split"]):
             continue
         if len(page) == limit:
-            following = str(last)
+            following = cursor_sign([last], of=of)
             break
         page.append(image)
         last = position

@@ -110,7 +110,7 @@ def test_two_clicks_at_once_cannot_share_the_last_try(course: Lms, anna: Caller)
 def test_the_same_key_hands_in_once(learner: Caller) -> None:
     model = builders.model(learner.project())
     first, second = hand_in(learner, model=model), hand_in(learner, model=model)
-    assert (first.status_code, second.status_code) == (201, 200)
+    assert (first.status_code, second.status_code) == (201, 201)
     assert first.json()["id"] == second.json()["id"]
     other = hand_in(learner)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
@@ -209,9 +209,7 @@ def test_learners_and_other_exercises_staff_see_no_submission(learner: Caller, b
     assert stranger.get("/submissions", usage=builders.USAGE).json()["code"] == "other_exercise"
 
 
-def test_the_staff_list_is_paged_and_costs_a_constant_number_of_queries(
-    course: Lms, grader: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_staff_list_is_paged_and_costs_a_constant_number_of_queries(course: Lms, grader: Caller) -> None:
     def costs(learners: int, start: int) -> int:
         for number in range(start, start + learners):
             caller = Caller(course, learner=f"learner-{number}")
@@ -224,18 +222,24 @@ def test_the_staff_list_is_paged_and_costs_a_constant_number_of_queries(
 
     few = costs(1, 0)
     assert costs(6, 1) == few
-    monkeypatch.setattr("axons_service.grading.selectors.submissions_page.__kwdefaults__", {"limit": 3})
     seen: list[str] = []
     cursor: dict[str, str] = {}
+    page_cursor = ""
     while True:
-        page = grader.get("/submissions", **cursor).json()
+        page = grader.get("/submissions", limit=3, **cursor).json()
         assert len(page["results"]) <= 3
         seen += [line["learner"] for line in page["results"]]
         if page["next"] is None:
             break
-        cursor = {"cursor": page["next"]}
+        page_cursor = page["next"]
+        cursor = {"cursor": page_cursor}
     assert seen == [f"learner-{number}" for number in reversed(range(7))]
-    assert grader.get("/submissions", cursor="bonjour").status_code == 400
+    for wrong in ("bonjour", "", "\x00", page_cursor[:-1], page_cursor + "x"):
+        assert grader.get("/submissions", cursor=wrong).status_code == 400
+    elsewhere = Caller(course, learner="greta", role="grader", usage=f"{builders.USAGE}-other")
+    assert elsewhere.get("/submissions", cursor=page_cursor).json()["code"] == "cursor_invalid"
+    for limit in (0, 201, "many"):
+        assert grader.get("/submissions", limit=limit).json()["code"] == "invalid_request"
 
 
 shares = st.floats(0, 1)

@@ -26,7 +26,7 @@ def test_a_training_is_created_once_per_key(world: World, anna: Caller) -> None:
     first = anna.post("/jobs", training(world), key="k")
     again = anna.post("/jobs", training(world), key="k")
     clash = anna.post("/jobs", training(world, hyperparameters={"epochs": 4}), key="k")
-    assert (first.status_code, again.status_code, clash.status_code) == (201, 200, 422)
+    assert (first.status_code, again.status_code, clash.status_code) == (201, 201, 422)
     assert first.json()["id"] == again.json()["id"]
     assert first.json()["hyperparameters"]["epochs"] == 3
     assert first.json()["hyperparameters"]["architecture"] == "efficientnet_lite0"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
-from rest_framework.exceptions import Throttled, ValidationError
+from rest_framework.exceptions import ValidationError
 
 from axons_service.exercises import api
 from axons_service.operations.problems import problem_handler
@@ -25,12 +25,6 @@ def test_field_errors_keep_their_path() -> None:
         {"field": "", "message": "No."},
     ]
     assert response.data["code"] == "invalid_request"
-
-
-def test_too_many_requests_say_when_to_come_back() -> None:
-    response = problem_handler(Throttled(wait=30), {})
-    assert response is not None
-    assert (response.status_code, response["Retry-After"]) == (429, "30")
 
 
 @pytest.mark.django_db
@@ -60,7 +54,39 @@ def test_a_body_that_is_not_json_or_too_large_is_refused(course: Lms, anna: Call
         return anna.client.post("/api/v1/projects/open", body, content_type="application/json", headers=headers)
 
     assert (send(b"{").status_code, send(b'{"spec": NaN}').status_code) == (400, 400)
-    assert send(b'{"spec": "' + b"x" * 1024 * 1024 + b'"}').status_code == 400
+    assert send(b'{"spec": "' + b"x" * 1024 * 1024 + b'"}').status_code == 413
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"spec": {"a": "\\u0000"}}',
+        b'{"spec": {"a\\ud800": 1}}',
+        b'{"spec": {"a": 1e999}}',
+        b'{"spec": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        b'{"spec": {"a": ' + b"9" * 5000 + b"}}",
+        b"\xff\xfe",
+    ],
+    ids=["nul", "surrogate", "infinite", "deep", "long number", "not utf-8"],
+)
+def test_json_that_no_database_can_keep_is_refused_with_a_sentence(course: Lms, anna: Caller, body: bytes) -> None:
+    headers = {"Authorization": f"Bearer {anna.token()}"}
+    answer = anna.client.post("/api/v1/projects/open", body, content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "body_malformed")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_whatever_a_client_accepts_it_gets_json(course: Lms, anna: Caller) -> None:
+    headers = {"Authorization": f"Bearer {anna.token()}", "Accept": "text/html"}
+    assert anna.client.get("/api/v1/submissions", headers=headers)["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.django_db
+def test_a_host_that_is_not_ours_is_a_problem_too(client: Client) -> None:
+    response = client.get("/api/v1/library", headers={"Host": "evil.example.org"})
+    assert (response.status_code, response.json()["code"]) == (400, "bad_request")
 
 
 def preflight(client: Client, origin: str, path: str = "/api/v1/library") -> Any:

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import re
 import time
 from typing import Any
 
@@ -77,6 +78,16 @@ def test_a_token_for_another_audience_is_refused(campus: Lms) -> None:
 def test_an_expired_token_is_refused(campus: Lms) -> None:
     past = int(time.time()) - 120
     refused(ask(campus.token(iat=past, exp=past + 60, role="author")), 401, "token_expired")
+
+
+def test_clocks_that_differ_are_named_with_the_difference(campus: Lms) -> None:
+    now = int(time.time())
+    ahead = ask(campus.token(iat=now + 300, exp=now + 360, role="author")).json()["detail"]
+    assert re.search(r"clock is (299|300) seconds ahead of this service's", ahead)
+    behind = ask(campus.token(iat=now - 120, exp=now - 60, role="author")).json()["detail"]
+    assert re.search(r"expired (60|61) seconds ago", behind)
+    assert all("set both clocks by NTP" in sentence.lower().replace("ntp", "NTP") for sentence in (ahead, behind))
+    assert ask(campus.token(iat=now + 3, exp=now + 63, role="author")).status_code == 200
 
 
 def test_a_token_from_the_future_is_refused(campus: Lms) -> None:

@@ -12,7 +12,7 @@ def inputs_check(
 ) -> TrainingSet | None:
     """The training set that the job works on: the given one, or for an evaluation the spec's hidden test set.
 
-    Raises Problem 422 with the sentence of what cannot be used.
+    Raises Problem 422 (409 for a set that is not ready yet) with the sentence of what cannot be used.
     """
     spec = project.spec.body
     match kind:
@@ -44,7 +44,7 @@ def _trainable(project: Project, training_set: TrainingSet | None) -> TrainingSe
     if training_set is None or not _is_readable(project, training_set):
         raise Problem(422, "training_set_unknown", "There is no such training set in your project.")
     if training_set.state != TrainingSet.State.READY:
-        raise Problem(422, "training_set_not_ready", "This training set is not ready yet. Wait until it is prepared.")
+        raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait until it is prepared.")
     return training_set
 
 

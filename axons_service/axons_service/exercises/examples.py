@@ -1,0 +1,93 @@
+"""The contract of `exercises/api.py`: see `operations/contract.py`."""
+
+from typing import Any
+
+from axons_service.grading.examples import SUBMISSION_VALUE
+from axons_service.jobs.examples import JOB_VALUE, MODEL_VALUE, PREDICTION_VALUE
+from axons_service.operations import example_values as v
+from axons_service.operations.contract import Operation
+from axons_service.training_sets.examples import STARTER_VALUE, TRAINING_SET_VALUE
+
+SPEC: dict[str, Any] = {
+    "version": 1,
+    "kind": "training",
+    "task": "classification",
+    "starter_set": "cats-and-dogs",
+    "hidden_test_set": "cats-and-dogs-hidden",
+    "model": None,
+    "own_pictures": True,
+    "architectures": ["efficientnet_lite0", "small_cnn"],
+    "hyperparameters": {
+        "epochs": {"min": 1, "max": 40, "default": 15},
+        "learning_rate": {"min": 0.0001, "max": 0.1, "default": 0.003},
+        "batch_size": {"min": 8, "max": 128, "default": 32},
+        "augmentation": {"default": True},
+        "seed": {"default": 0},
+    },
+    "pool": "cpu",
+    "time_limit_minutes": 20,
+    "max_tries": 3,
+    "grading": {
+        "metric": "accuracy",
+        "thresholds": [{"at_least": 0.5, "score": 0.5}, {"at_least": 0.9, "score": 1.0}],
+    },
+}
+PROJECT_VALUE: dict[str, Any] = {
+    "id": v.PROJECT,
+    "exercise": {"usage": v.USAGE, "course": v.COURSE},
+    "spec": {name: value for name, value in SPEC.items() if name != "hidden_test_set"},
+    "spec_hash": v.SHA256,
+    "role": "learner",
+    "starter_set": STARTER_VALUE,
+    "training_sets": [TRAINING_SET_VALUE],
+    "jobs": [JOB_VALUE],
+    "models": [MODEL_VALUE],
+    "predictions": [PREDICTION_VALUE],
+    "submissions": [SUBMISSION_VALUE],
+    "tries": {"used": 1, "max": 3, "left": 2},
+    "best_score": 1.0,
+    "cursor": 4711,
+    "supplied_model": None,
+}
+LIBRARY_SET = {"title": "Cats and dogs", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
+
+OPERATIONS = {
+    "projects_open": Operation(
+        request={"spec": SPEC, "callback_url": "https://lms.example.org/xblock/grade"},
+        answers={
+            200: {
+                "project": PROJECT_VALUE,
+                "read_token": "eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJheG9ucy1icm93c2VyIn0.c2lnbmF0dXJl",
+                "read_token_expires_at": "2026-11-27T08:10:00+00:00",
+                "api_url": "https://axons.example.org/api/v1",
+                "stream_url": f"https://axons.example.org/api/v1/projects/{v.PROJECT}/stream",
+            }
+        },
+        problems=("callback_host_not_registered", "spec_invalid"),
+    ),
+    "projects_read": Operation(answers={200: PROJECT_VALUE}),
+    "specs_validate": Operation(
+        request={"spec": SPEC}, answers={200: {"spec_hash": v.SHA256}}, problems=("author_only", "spec_invalid")
+    ),
+    "library": Operation(
+        answers={
+            200: {
+                "starter_sets": [{"name": "cats-and-dogs", **LIBRARY_SET}],
+                "hidden_test_sets": [{"name": "cats-and-dogs-hidden", **LIBRARY_SET}],
+                "models": [
+                    {
+                        "name": "everyday-objects",
+                        "title": "Everyday objects",
+                        "classes": ["cup", "key", "shoe"],
+                        "architecture": "efficientnet_lite0",
+                    }
+                ],
+                "pools": [{"name": "cpu", "title": "Processors"}],
+                "architectures": [
+                    {"name": "small_cnn", "title": "Small network", "description": "Trains from scratch in a minute."}
+                ],
+            }
+        },
+        problems=("author_only",),
+    ),
+}
