@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from axons_service.operations import api as operations
+from axons_service.operations.metrics import metrics
 
 urlpatterns = [
     path("api/v1/", include("axons_service.exercises.urls")),
@@ -19,6 +20,7 @@ urlpatterns = [
     path("runner/v1/", include("axons_service.jobs.runner_urls")),
     path("health/live", operations.live, name="live"),
     path("health/ready", operations.ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
 handler404 = "axons_service.operations.problems.not_found"
