@@ -37,6 +37,8 @@ def attempt_finish(
 
     Raises Problem 409 for a superseded attempt, 422 when an object is not in the store or the result is incomplete.
     """
+    if outcome == "failed" and failure_class == FailureClass.CANCELLED:
+        outcome = "cancelled"  # no failure; and only what was asked to be cancelled is
     with transaction.atomic():
         job = job_lock(job_id)
         ended = Attempt.objects.filter(job=job, number=number, ended_at__isnull=False).first()
