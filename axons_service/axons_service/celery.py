@@ -4,8 +4,11 @@ import os
 
 from celery import Celery
 
+from axons_service.broker import DeadLetterStep
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "axons_service.settings.embedded")
 
 app = Celery("axons_service")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+app.steps["consumer"].add(DeadLetterStep)

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from axons_service.operations import api as operations
+from axons_service.operations.metrics import metrics
 from axons_service.operations.openapi import schema
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("runner/v1/", include("axons_service.jobs.runner_urls")),
     path("health/live", operations.live, name="live"),
     path("health/ready", operations.ready, name="ready"),
+    path("metrics", metrics, name="metrics"),
     path("admin/", admin.site.urls),
 ]
 handler400 = "axons_service.operations.problems.bad_request"

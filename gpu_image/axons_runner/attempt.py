@@ -93,7 +93,8 @@ class Attempt:
         """Upload the artifacts, then say how it ended. Raises Superseded; Unavailable when SIGTERM leaves no time."""
         try:
             files = self._upload("artifact", ending.files) if ending.files else []
-            self._wait_for_checkpoint()
+            if not self.cancelled.is_set():  # nobody will resume what was cancelled
+                self._wait_for_checkpoint()
             self.stream.flush(self.shutdown.over)
             if self.cancelled.is_set() and ending.outcome == "succeeded":
                 ending, files = self.stopped("cancel"), []
@@ -132,7 +133,7 @@ class Attempt:
             )
             body = {"step": step, "epoch": epoch, **file}
             self._until_done(lambda: self.client.checkpoint(body), self.shutdown.over)
-        except (Unavailable, Rejected, Superseded) as reason:
+        except (Unavailable, Rejected, Superseded, FileNotFoundError) as reason:  # the last: its attempt is over
             log.warning("Job %s: a checkpoint was not kept: %s", self.assignment["job"], reason)
         finally:
             path.unlink(missing_ok=True)

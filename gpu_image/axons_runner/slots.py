@@ -28,8 +28,8 @@ SPAWN = multiprocessing.get_context("spawn")
 CLAIM_WAIT_SECONDS = 20
 LONGEST_PAUSE_SECONDS = 15.0
 START_SECONDS = 180.0
-STOP_SECONDS = 3.0  # how long a child may take to stop by itself; for a release it writes a checkpoint meanwhile
-RELEASE_SECONDS = 4.0
+STOP_SECONDS = 2.0  # how long a child may take to stop by itself: a cancel ends the compute within 5 s
+RELEASE_SECONDS = 4.0  # it writes a checkpoint meanwhile
 RESOURCES_SECONDS = 2.0
 
 

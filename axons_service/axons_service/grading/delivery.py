@@ -7,11 +7,9 @@ import json
 import logging
 import random
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import requests
-from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
@@ -19,6 +17,7 @@ from axons_service.exercises.models import Project
 from axons_service.exercises.services import callback_allowed
 from axons_service.grading import selectors
 from axons_service.grading.models import GradeDelivery, Submission
+from axons_service.operations.messages import message_publish
 from axons_service.sites.tokens import callback_token
 
 TIMEOUT_SECONDS = 10
@@ -103,7 +102,7 @@ def retry_delay(tries: int) -> float:
 def _publish(delivery_id: int) -> None:
     from axons_service.grading.tasks import deliver_grade
 
-    transaction.on_commit(partial(deliver_grade.apply_async, args=[delivery_id], retry=False), robust=True)
+    message_publish(deliver_grade, delivery_id)
 
 
 def _claim(delivery_id: int) -> GradeDelivery | None:

@@ -1,5 +1,6 @@
 """Failure classes: which are tried again, and the sentence that the learner reads. Pure."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -27,8 +28,26 @@ SENTENCES: dict[FailureClass, str] = {
 # hosts, keys and stack frames, and stay with the attempt.
 SPOKEN = frozenset({FailureClass.INVALID_INPUT, FailureClass.OUT_OF_MEMORY, FailureClass.TIME_LIMIT})
 
-RETRIED = frozenset({FailureClass.INFRASTRUCTURE, FailureClass.NO_CAPACITY})
 RETRY_DELAYS_SECONDS = (1.0, 10.0, 60.0)
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Seconds before each further attempt. `unending`: the last delay goes on until the job's own deadline."""
+
+    delays: tuple[float, ...]
+    unending: bool = False
+
+
+# Only faults of ours are tried again: what the learner has to change would fail the same way.
+RETRIES: dict[FailureClass, Retry | None] = {
+    FailureClass.INFRASTRUCTURE: Retry(RETRY_DELAYS_SECONDS),
+    FailureClass.NO_CAPACITY: Retry((10.0, 30.0, 60.0), unending=True),
+    FailureClass.OUT_OF_MEMORY: None,
+    FailureClass.INVALID_INPUT: None,
+    FailureClass.TIME_LIMIT: None,
+    FailureClass.CANCELLED: None,
+}
 
 
 def sentence(failure_class: FailureClass, runner_message: str = "") -> str:
@@ -41,7 +60,10 @@ def sentence(failure_class: FailureClass, runner_message: str = "") -> str:
 
 
 def retry_delay(failure_class: FailureClass, faults: int) -> float | None:
-    """Seconds to wait before the next attempt after the `faults`-th fault of ours; None when the job has failed."""
-    if failure_class not in RETRIED or faults > len(RETRY_DELAYS_SECONDS):
+    """Seconds before the next attempt after the `faults`-th fault of this class; None when the job has failed."""
+    retry = RETRIES[failure_class]
+    if retry is None:
         return None
-    return RETRY_DELAYS_SECONDS[faults - 1]
+    if faults > len(retry.delays):
+        return retry.delays[-1] if retry.unending else None
+    return retry.delays[faults - 1]

@@ -56,6 +56,9 @@ class Job(models.Model):
     failure_class = models.CharField(max_length=20, blank=True)
     failure_message = models.TextField(blank=True)
     not_before = models.DateTimeField(null=True, blank=True, help_text="backoff before the next attempt")
+    waiting_since = models.DateTimeField(
+        null=True, blank=True, help_text="when it began to wait again, after an attempt that ran; null before the first"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -81,6 +84,9 @@ class Attempt(models.Model):
     token_sha256 = models.CharField(max_length=64)
     lease_expires_at = models.DateTimeField()
     received_seq = models.PositiveIntegerField(default=0, help_text="newest event number the runner sent")
+    progressed_at = models.DateTimeField(
+        null=True, blank=True, help_text="when its work last got on, which a heartbeat does not show; null before"
+    )
     outcome = models.CharField(max_length=20, blank=True, help_text="empty while it lives")
     failure_class = models.CharField(max_length=20, blank=True)
     failure_message = models.TextField(blank=True)
@@ -88,8 +94,16 @@ class Attempt(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["job", "number"], name="attempt_number_unique")]
-        indexes = [models.Index(fields=["ended_at", "lease_expires_at"])]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "number"], name="attempt_number_unique"),
+            models.UniqueConstraint(
+                fields=["job"], condition=models.Q(ended_at__isnull=True), name="attempt_living_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["ended_at", "lease_expires_at"]),
+            models.Index(fields=["failure_class"], condition=models.Q(outcome="lost"), name="attempt_lost"),
+        ]
 
 
 class Checkpoint(models.Model):

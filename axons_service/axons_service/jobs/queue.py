@@ -113,8 +113,8 @@ def _measured_seconds(pool_id: int) -> dict[WorkKey, float]:
 def _waiting(pool_id: int) -> list[_Work]:
     rows = (
         Job.objects.filter(pool_id=pool_id, state__in=WAITING)
-        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE))
-        .order_by("-is_inference", F("project__last_compute_at").asc(nulls_first=True), "created_at")
+        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE), had_begun=Q(attempt__gt=0))
+        .order_by("-is_inference", "-had_begun", F("project__last_compute_at").asc(nulls_first=True), "created_at")
         .values_list("pk", "spec_id", "kind", "hyperparameters")[:WAITING_ROWS]
     )
     return [_Work(pk, work_key(spec, kind, hp), kind == Job.Kind.INFERENCE) for pk, spec, kind, hp in rows]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from axons_service.jobs.deadlines import stall_limits
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
@@ -143,12 +145,12 @@ CELERY_TASK_ROUTES = {
     "axons_service.grading.tasks.*": {"queue": "deliver"},
 }
 CELERY_BEAT_SCHEDULE = {
-    "reconcile-jobs": {"task": "axons_service.jobs.tasks.reconcile", "schedule": 15.0, "options": {"expires": 15}},
+    "reconcile-jobs": {"task": "axons_service.jobs.tasks.reconcile", "schedule": 10.0, "options": {"expires": 10}},
     "scale-pools": {"task": "axons_service.compute.tasks.scale_pools", "schedule": 10.0, "options": {"expires": 10}},
     "prepare-lost": {
         "task": "axons_service.training_sets.tasks.prepare_lost",
-        "schedule": 30.0,
-        "options": {"expires": 30},
+        "schedule": 15.0,
+        "options": {"expires": 15},
     },
     "deliver-due-grades": {
         "task": "axons_service.grading.tasks.deliver_due_grades",
@@ -211,6 +213,13 @@ AXONS_RATE_LIMITS = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 AXONS_SERVICE_PRIVATE_KEY_FILE = env("AXONS_SERVICE_PRIVATE_KEY_FILE")
 AXONS_LEASE_SECONDS = float(env("AXONS_LEASE_SECONDS", "90"))
+# How long a running attempt's work may stand still: seconds, and other seconds for a phase, like 600,fetching=900.
+try:
+    AXONS_STALL_SECONDS = stall_limits(env("AXONS_STALL_SECONDS", "600"))
+except ValueError as error:
+    raise SystemExit(f"axons-service: AXONS_STALL_SECONDS: {error}. An example: 600,fetching=900") from error
+# A bearer token for GET /metrics; without one there are no metrics.
+AXONS_METRICS_TOKEN = env("AXONS_METRICS_TOKEN", "")
 AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
 
 LOGGING = {

@@ -30,6 +30,7 @@ from axons_service.training_sets.shards import shards_store
 
 BEAT_SECONDS = 5
 STALE = timedelta(seconds=60)
+UNHEARD = timedelta(seconds=15)  # after that the message of a set that nobody began is taken for lost
 MAX_TRIES = 3
 OUR_FAULT = "The training set could not be prepared. This is our fault; your pictures are fine. Please try again."
 
@@ -76,8 +77,8 @@ def training_set_prepare(*, training_set_id: UUID) -> bool:
 
 def training_sets_rescue(*, limit: int = 50) -> int:
     """Ask again for sets whose message or worker was lost; fail those that failed to finish three times."""
-    cutoff = timezone.now() - STALE
-    silent = Q(prepare_beat_at__lt=cutoff) | Q(prepare_beat_at__isnull=True, created_at__lt=cutoff)
+    now = timezone.now()
+    silent = Q(prepare_beat_at__lt=now - STALE) | Q(prepare_beat_at__isnull=True, created_at__lt=now - UNHEARD)
     lost = TrainingSet.objects.filter(silent, state=TrainingSet.State.PREPARING, project__isnull=False)
     for training_set in lost.select_related("project").order_by("created_at")[:limit]:
         if training_set.prepare_tries >= MAX_TRIES:

@@ -12,6 +12,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
+from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
 from axons_service.training_sets import selectors
@@ -139,7 +140,7 @@ def prepare_publish(training_set_id: UUID) -> None:
     """Ask a worker after the commit. A lost message costs a delay: `prepare_lost` finds the row."""
     from axons_service.training_sets.tasks import prepare
 
-    transaction.on_commit(partial(prepare.apply_async, args=[str(training_set_id)], retry=False), robust=True)
+    message_publish(prepare, str(training_set_id))
 
 
 @transaction.atomic

@@ -29,7 +29,7 @@ def test_an_expired_lease_is_found_and_the_next_attempt_dispatched(world: World)
     world.running()
     Attempt.objects.update(lease_expires_at=ago(seconds=1))
     assert jobs_reconcile().leases_expired == 1
-    Job.objects.update(not_before=None, created_at=ago(minutes=5))
+    Job.objects.update(not_before=None, waiting_since=ago(minutes=5))
     jobs_reconcile()
     assert world.claimed().attempt.number == 2
 

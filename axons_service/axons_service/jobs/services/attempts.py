@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from axons_service.compute.models import Runner
 from axons_service.jobs.artifacts import FileSpec, object_key, object_verify
+from axons_service.jobs.deadlines import stall_limit
 from axons_service.jobs.failures import FailureClass, retry_delay
 from axons_service.jobs.models import Attempt, Checkpoint, Job
 from axons_service.jobs.services.claims import lease_seconds, lease_until
@@ -20,8 +22,9 @@ from axons_service.jobs.states import HELD, Move, State
 from axons_service.operations.problems import Problem
 from axons_service.storage import objects
 
-FAULTS = ("lost", "failed")  # outcomes of attempts that were our fault; a released one was not
+FAULTS = ("lost", "failed", "stalled")  # outcomes of attempts that were our fault; a released one was not
 MAX_ATTEMPTS = 50
+POSITION = {"progress": ("phase", "done"), "metrics": ("step", "epoch")}  # what moves while work gets on
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +58,10 @@ def attempt_events_append(*, job_id: UUID, number: int, batch: Batch) -> bool:
     is_new = batch.seq > attempt.received_seq
     fresh = batch.events[max(0, attempt.received_seq + 1 - batch.seq) :]
     received = max(attempt.received_seq, batch.seq + len(batch.events) - 1)
-    Attempt.objects.filter(pk=attempt.pk).update(lease_expires_at=lease_until(), received_seq=received)
+    changes: dict[str, Any] = {"lease_expires_at": lease_until(), "received_seq": received}
+    if _gets_on(job, fresh):
+        changes["progressed_at"] = timezone.now()
+    Attempt.objects.filter(pk=attempt.pk).update(**changes)
     if job.state == State.PREPARING and any(_is_work(event) for event in fresh):
         job_move(job=job, move=Move.START)
     items = [(event["kind"], event["data"]) for event in fresh]
@@ -74,6 +80,17 @@ def _is_work(event: dict[str, Any]) -> bool:
     )
 
 
+def _gets_on(job: Job, events: list[dict[str, Any]]) -> bool:
+    """Whether these events show work that got on: another step, phase or amount than the job's newest ones."""
+    newest = {"progress": job.progress, **(job.metrics or {})}
+    for event in events:
+        data = event["data"]
+        before = newest.get("progress" if event["kind"] == "progress" else data.get("split")) or {}
+        if event["kind"] in POSITION and any(data.get(name) != before.get(name) for name in POSITION[event["kind"]]):
+            return True
+    return False
+
+
 def _newest_keep(job: Job, items: list[tuple[str, dict[str, Any]]]) -> None:
     """Keep the newest progress and metrics on the job, so that reading it needs no events."""
     metrics, progress = dict(job.metrics or {}), job.progress
@@ -89,7 +106,8 @@ def _newest_keep(job: Job, items: list[tuple[str, dict[str, Any]]]) -> None:
 @transaction.atomic
 def attempt_uploads_prepare(*, job_id: UUID, number: int, purpose: str, files: list[FileSpec]) -> list[dict[str, Any]]:
     """Where and how to upload each file of this attempt: `{name, key, url, method, headers}`."""
-    job, _ = attempt_hold(job_id=job_id, number=number)
+    job, attempt = attempt_hold(job_id=job_id, number=number)
+    _progress_note(attempt)
     internal = job.pool.provider == "local"
     prepared: list[dict[str, Any]] = []
     for file in files:
@@ -106,12 +124,17 @@ def checkpoint_record(*, job_id: UUID, number: int, step: int, epoch: int, file:
     object_verify(job, number, file)
     try:
         with transaction.atomic():
-            job, _ = attempt_hold(job_id=job_id, number=number)
+            job, attempt = attempt_hold(job_id=job_id, number=number)
+            _progress_note(attempt)
             return Checkpoint.objects.create(
                 job=job, attempt=number, step=step, epoch=epoch, key=file.key, sha256=file.sha256, bytes=file.bytes
             )
     except IntegrityError:
         return Checkpoint.objects.get(job_id=job_id, attempt=number, step=step)
+
+
+def _progress_note(attempt: Attempt) -> None:
+    Attempt.objects.filter(pk=attempt.pk).update(progressed_at=timezone.now())
 
 
 @transaction.atomic
@@ -160,26 +183,45 @@ def attempt_overdue(*, attempt_id: int, state: str, failure_class: FailureClass)
     return True
 
 
+@transaction.atomic
+def attempt_stalled(*, attempt_id: int) -> bool:
+    """End an attempt whose work stands still although its runner sends heartbeats. True when it was ended here."""
+    job = job_lock(Attempt.objects.values_list("job_id", flat=True).get(pk=attempt_id))
+    attempt = Attempt.objects.filter(pk=attempt_id, ended_at__isnull=True).first()
+    if attempt is None:
+        return False
+    phase = str((job.progress or {}).get("phase", ""))
+    limit = stall_limit(settings.AXONS_STALL_SECONDS, phase)
+    if (attempt.progressed_at or attempt.started_at) + limit > timezone.now():
+        return False
+    message = f"Heartbeats came, but its work stood still for {limit} in phase “{phase or 'start'}”."
+    _attempt_lost(job, attempt, "stalled", FailureClass.INFRASTRUCTURE, message)
+    return True
+
+
 def _attempt_lost(job: Job, attempt: Attempt, outcome: str, failure_class: FailureClass, message: str) -> None:
     if not attempt_end(attempt=attempt, outcome=outcome, failure_class=failure_class, message=message):
         return
     logger.warning("job %s attempt %s %s: %s: %s", job.pk, attempt.number, outcome, failure_class, message[:500])
-    faults = job.attempts.filter(outcome__in=FAULTS).count()
+    faults = job.attempts.filter(outcome__in=FAULTS, failure_class=failure_class).count()
     delay = retry_delay(failure_class, faults)
-    if delay is not None and not job.cancel_requested:
-        _next_attempt(job, delay)
-    elif job.cancel_requested:
-        job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
+    if delay is not None or job.cancel_requested:
+        _next_attempt(job, delay or 0.0, is_waiting=failure_class == FailureClass.NO_CAPACITY)
     else:
         job_end(job=job, state=State.FAILED, failure_class=failure_class, message=message)
 
 
-def _next_attempt(job: Job, delay: float) -> None:
+def _next_attempt(job: Job, delay: float, *, is_waiting: bool = False) -> None:
+    """Back to the queue, unless a cancel was requested. `is_waiting`: no machine ever took it, so it waits on."""
     from axons_service.jobs.services.lifecycle import dispatch_publish
 
+    now = timezone.now()
+    changes: dict[str, Any] = {"not_before": now + timedelta(seconds=delay), "dispatched_at": None}
+    if not is_waiting:
+        changes["waiting_since"] = now
     if job.cancel_requested:
         job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
     elif job.attempt >= MAX_ATTEMPTS:
         job_end(job=job, state=State.FAILED, failure_class=FailureClass.INFRASTRUCTURE)
-    elif job_move(job=job, move=Move.RETRY, not_before=timezone.now() + timedelta(seconds=delay), dispatched_at=None):
+    elif job_move(job=job, move=Move.RETRY, **changes):
         dispatch_publish(job.pk)

@@ -45,13 +45,16 @@ def lease_until() -> datetime:
 
 
 def claimable(pool: Pool) -> QuerySet[Job]:
-    """Dispatched jobs of a pool in the order of fairness: inference first, then least recent compute, then age."""
+    """Dispatched jobs of a pool in the order of fairness: inference first, then least recent compute, then age.
+
+    A job that had begun comes before those that had not: that it has to begin again was no fault of its learner's.
+    """
     now = timezone.now()
     return (
         Job.objects.filter(pool=pool, state=State.DISPATCHED, cancel_requested=False)
         .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
-        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE))
-        .order_by("-is_inference", F("project__last_compute_at").asc(nulls_first=True), "created_at")
+        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE), had_begun=Q(attempt__gt=0))
+        .order_by("-is_inference", "-had_begun", F("project__last_compute_at").asc(nulls_first=True), "created_at")
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from axons_service.jobs.artifacts import FileSpec, model_id, object_verify
 from axons_service.jobs.failures import FailureClass
@@ -36,6 +37,8 @@ def attempt_finish(
 
     Raises Problem 409 for a superseded attempt, 422 when an object is not in the store or the result is incomplete.
     """
+    if outcome == "failed" and failure_class == FailureClass.CANCELLED:
+        outcome = "cancelled"  # no failure; and only what was asked to be cancelled is
     with transaction.atomic():
         job = job_lock(job_id)
         ended = Attempt.objects.filter(job=job, number=number, ended_at__isnull=False).first()
@@ -78,7 +81,7 @@ def _succeeded(job_id: UUID, number: int, files: list[FileSpec], result: dict[st
         if job.state == State.PREPARING:
             job_move(job=job, move=Move.START)
         job_move(job=job, move=Move.FINISH)
-        Attempt.objects.filter(pk=attempt.pk).update(lease_expires_at=lease_until())
+        Attempt.objects.filter(pk=attempt.pk).update(lease_expires_at=lease_until(), progressed_at=timezone.now())
     for file in files:  # outside of any transaction: the store may be slow
         object_verify(job, number, file, purpose="artifact")
     with transaction.atomic():

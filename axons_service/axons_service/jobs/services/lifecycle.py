@@ -1,7 +1,6 @@
 """Jobs before and beside their attempts: create, dispatch, cancel."""
 
 import logging
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,18 +10,19 @@ from django.utils import timezone
 from axons_service.compute.models import Pool
 from axons_service.exercises.models import Project
 from axons_service.jobs import waiting
+from axons_service.jobs.deadlines import CANCEL_GRACE
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services.events import events_append
 from axons_service.jobs.services.inputs import inputs_check
 from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move, state_data
 from axons_service.jobs.states import HELD, TERMINAL, WAITING, Move, State
+from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.training_sets.models import TrainingSet, Upload
 
 INFERENCE_LIMIT_SECONDS = 120
 EVALUATION_LIMIT_SECONDS = 900
-CANCEL_GRACE = timedelta(seconds=30)
 
 logger = logging.getLogger(__name__)
 
@@ -96,13 +96,10 @@ def _time_limit(kind: str, spec: dict[str, Any]) -> int:
 
 
 def dispatch_publish(job_id: UUID) -> None:
-    """Publish the dispatch message after the commit. A broker that is down costs a delay, never the job."""
+    """Ask for the dispatch after the commit. A lost message costs seconds: the reconciler finds the row."""
     from axons_service.jobs.tasks import dispatch_job
 
-    def publish() -> None:
-        dispatch_job.apply_async(args=[str(job_id)], retry=False)
-
-    transaction.on_commit(publish, robust=True)
+    message_publish(dispatch_job, str(job_id))
 
 
 def job_dispatch(*, job_id: UUID) -> bool:

@@ -7,23 +7,22 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from axons_service.jobs.deadlines import CANCEL_GRACE, DEADLINES, Then, held_deadline
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Attempt, Job
-from axons_service.jobs.services.attempts import attempt_overdue, lease_expire
-from axons_service.jobs.services.lifecycle import CANCEL_GRACE, job_cancel_force, job_dispatch
+from axons_service.jobs.services.attempts import attempt_overdue, attempt_stalled, lease_expire
+from axons_service.jobs.services.lifecycle import job_cancel_force, job_dispatch
 from axons_service.jobs.services.moves import job_end, job_lock
 from axons_service.jobs.states import HELD, WAITING, State
 
-QUEUED_DEADLINE = timedelta(seconds=10)  # after that the dispatch message is taken for lost
-CAPACITY_DEADLINE = timedelta(hours=24)
-PREPARING_DEADLINE = timedelta(minutes=20)
-FINISHING_DEADLINE = timedelta(minutes=10)  # beyond the job's time limit
-TIME_LIMIT_GRACE = timedelta(seconds=60)  # the runner stops itself first
 BATCH = 1000
+WAITING_SINCE = Coalesce("waiting_since", "created_at")
 
 logger = logging.getLogger(__name__)
 
@@ -35,30 +34,59 @@ class Reconciled:
     dispatched: int
     no_capacity: int
     leases_expired: int
-    overdue: int
     cancelled: int
+    stalled: int
+    overdue: int
 
 
 def jobs_reconcile() -> Reconciled:
     """Apply every deadline once. Each row is its own transaction; one that raises does not stop the others."""
     now = timezone.now()
-    queued = Job.objects.filter(state=State.QUEUED, created_at__lt=now - QUEUED_DEADLINE)
-    starved = Job.objects.filter(state__in=WAITING, created_at__lt=now - CAPACITY_DEADLINE)
-    silent = Job.objects.filter(state__in=HELD, cancel_requested_at__lt=now - CANCEL_GRACE)
-    living = Attempt.objects.filter(ended_at__isnull=True, number=F("job__attempt"))
-    expired = living.filter(lease_expires_at__lt=now)
     return Reconciled(
-        dispatched=_each((pk, partial(job_dispatch, job_id=pk)) for pk in _ids(queued)),
-        no_capacity=_each((pk, partial(_starve, pk)) for pk in _ids(starved)),
+        dispatched=_each((pk, partial(job_dispatch, job_id=pk)) for pk in _waiting_beyond(Then.DISPATCH, now)),
+        no_capacity=_each((pk, partial(_starve, pk)) for pk in _waiting_beyond(Then.FAIL, now)),
         leases_expired=_each(
-            (job, partial(lease_expire, attempt_id=pk)) for pk, job in expired.values_list("pk", "job_id")[:BATCH]
+            (job, partial(lease_expire, attempt_id=pk)) for pk, job in _pks(_living().filter(lease_expires_at__lt=now))
         ),
-        cancelled=_each((pk, partial(job_cancel_force, job_id=pk)) for pk in _ids(silent)),
-        overdue=_each(
-            (attempt.job_id, partial(_overdue_end, attempt, now))
-            for attempt in living.select_related("job").filter(started_at__lt=now - TIME_LIMIT_GRACE)[:BATCH]
-        ),
+        cancelled=_each((pk, partial(job_cancel_force, job_id=pk)) for pk in _silent(now)),
+        stalled=_each((job, partial(attempt_stalled, attempt_id=pk)) for pk, job in _pks(_still(now))),
+        overdue=_each((attempt.job_id, partial(_overdue_end, attempt, now)) for attempt in _old(now)),
     )
+
+
+def _living() -> QuerySet[Attempt]:
+    return Attempt.objects.filter(ended_at__isnull=True, number=F("job__attempt"))
+
+
+def _pks(attempts: QuerySet[Attempt]) -> list[tuple[int, UUID]]:
+    return list(attempts.order_by("pk").values_list("pk", "job_id")[:BATCH])
+
+
+def _waiting_beyond(then: Then, now: datetime) -> list[UUID]:
+    """Waiting jobs that passed the deadline of their state which leads to `then`."""
+    passed = Q(pk__in=[])
+    for state in WAITING:
+        for deadline in DEADLINES[state]:
+            if deadline.then is then:
+                passed |= Q(state=state, since__lt=now - deadline.after)
+    return _ids(Job.objects.filter(state__in=WAITING).annotate(since=WAITING_SINCE).filter(passed))
+
+
+def _silent(now: datetime) -> list[UUID]:
+    return _ids(Job.objects.filter(state__in=HELD, cancel_requested_at__lt=now - CANCEL_GRACE))
+
+
+def _still(now: datetime) -> QuerySet[Attempt]:
+    """Attempts that may have stalled; `attempt_stalled` knows the limit of their phase."""
+    shortest = timedelta(seconds=min(settings.AXONS_STALL_SECONDS.values()))
+    moved_at = Coalesce("progressed_at", "started_at")
+    return _living().annotate(moved_at=moved_at).filter(moved_at__lt=now - shortest)
+
+
+def _old(now: datetime) -> QuerySet[Attempt]:
+    """Attempts older than the shortest deadline of a held state; `_overdue_end` knows theirs."""
+    shortest = min(held_deadline(state, 0)[0] for state in HELD)
+    return _living().select_related("job").filter(started_at__lt=now - shortest).order_by("pk")[:BATCH]
 
 
 def _ids(jobs: QuerySet[Job]) -> list[UUID]:
@@ -85,12 +113,7 @@ def _starve(job_id: UUID) -> bool:
 
 def _overdue_end(attempt: Attempt, now: datetime) -> bool:
     """End an attempt that stayed in its state for too long although its runner still sends heartbeats."""
-    limit = timedelta(seconds=attempt.job.time_limit_seconds)
-    deadline, failure_class = {
-        State.PREPARING: (PREPARING_DEADLINE, FailureClass.INFRASTRUCTURE),
-        State.RUNNING: (limit + TIME_LIMIT_GRACE, FailureClass.TIME_LIMIT),
-        State.FINISHING: (limit + FINISHING_DEADLINE, FailureClass.INFRASTRUCTURE),
-    }[State(attempt.job.state)]
+    deadline, failure_class = held_deadline(State(attempt.job.state), attempt.job.time_limit_seconds)
     age = now - attempt.started_at
     if age <= deadline:
         return False
