@@ -10,10 +10,9 @@ FAST := not slow and not needs_postgres and not needs_rabbitmq and not needs_s3 
 PYTEST_ARGS ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
-.PHONY: help setup demo demo-check test test-fast lms-contract test-postgres conformance test-browser services services-stop \
-	lint types frontend frontend-check openapi openapi-check screenshots clean
-.PHONY: help setup demo demo-check test test-fast lms-contract test-postgres test-browser services services-stop \
-	lint types frontend frontend-check openapi openapi-check contract screenshots clean
+
+.PHONY: help setup demo demo-check test test-fast lms-contract conformance test-postgres test-browser services \
+	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "make %-16s %s\n", $$1, $$2}' Makefile

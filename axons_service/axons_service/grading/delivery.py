@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import requests
+from django.db import transaction
 from django.db.models import F, Max
 from django.utils import timezone
 
