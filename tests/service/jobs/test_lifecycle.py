@@ -268,7 +268,7 @@ def test_any_history_of_a_job_keeps_its_promises(world: World) -> None:
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=30,
             deadline=None,
             database=None,

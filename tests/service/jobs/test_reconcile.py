@@ -20,7 +20,7 @@ def ago(**age: Any) -> Any:
 def test_a_job_whose_dispatch_message_was_lost_is_found(world: World) -> None:
     job = world.training(dispatch=False)
     assert jobs_reconcile().dispatched == 0  # its message may still be on the way
-    Job.objects.update(created_at=ago(seconds=11))
+    Job.objects.update(created_at=ago(seconds=6))
     assert jobs_reconcile().dispatched == 1
     assert world.claimed().job.pk == job.pk
 
@@ -58,7 +58,7 @@ def test_a_runner_that_ignores_a_cancel_is_cut_off_after_a_grace(world: World) -
     claim = world.running()
     job_cancel(job_id=claim.job.pk)
     assert jobs_reconcile().cancelled == 0
-    Job.objects.update(cancel_requested_at=ago(seconds=31))
+    Job.objects.update(cancel_requested_at=ago(seconds=11))
     assert jobs_reconcile().cancelled == 1
     assert Job.objects.get().state == "cancelled"
     assert Attempt.objects.get().ended_at is not None
@@ -77,7 +77,7 @@ def test_one_job_that_cannot_be_reconciled_does_not_stop_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = world.training(dispatch=False), world.training(dispatch=False)
-    Job.objects.update(created_at=ago(seconds=11))
+    Job.objects.update(created_at=ago(seconds=6))
 
     def dispatch(*, job_id: Any) -> bool:
         if job_id == bad.pk:

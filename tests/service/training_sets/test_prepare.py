@@ -267,7 +267,7 @@ def test_a_lost_message_is_found_and_hopeless_sets_fail(learner: Caller, starter
     body = {"base": str(starter.pk), "additions": [{"upload": ids[0], "label": "dog"}]}
     made_set = learner.post("/training-sets", body, key="k").json()
     assert training_sets_rescue() == 0
-    TrainingSet.objects.filter(pk=made_set["id"]).update(created_at=timezone.now() - timedelta(minutes=5))
+    TrainingSet.objects.filter(pk=made_set["id"]).update(created_at=timezone.now() - timedelta(seconds=16))
     assert training_sets_rescue() == 1
     TrainingSet.objects.filter(pk=made_set["id"]).update(prepare_tries=3)
     training_sets_rescue()

@@ -46,7 +46,8 @@ def jobs_reconcile() -> Reconciled:
         dispatched=_each((pk, partial(job_dispatch, job_id=pk)) for pk in _waiting_beyond(Then.DISPATCH, now)),
         no_capacity=_each((pk, partial(_starve, pk)) for pk in _waiting_beyond(Then.FAIL, now)),
         leases_expired=_each(
-            (job, partial(lease_expire, attempt_id=pk)) for pk, job in _pks(_living().filter(lease_expires_at__lt=now))
+            (job, partial(lease_expire, attempt_id=pk))
+            for pk, job in _pks(_living().filter(lease_expires_at__lt=now))[:BATCH]
         ),
         cancelled=_each((pk, partial(job_cancel_force, job_id=pk)) for pk in _silent(now)),
         stalled=_each((job, partial(attempt_stalled, attempt_id=pk)) for pk, job in _pks(_still(now))),
@@ -55,11 +56,12 @@ def jobs_reconcile() -> Reconciled:
 
 
 def _living() -> QuerySet[Attempt]:
+    """All of them, not a batch: most are looked at and left, and would keep those behind them from being seen."""
     return Attempt.objects.filter(ended_at__isnull=True, number=F("job__attempt"))
 
 
 def _pks(attempts: QuerySet[Attempt]) -> list[tuple[int, UUID]]:
-    return list(attempts.order_by("pk").values_list("pk", "job_id")[:BATCH])
+    return list(attempts.order_by("pk").values_list("pk", "job_id"))
 
 
 def _waiting_beyond(then: Then, now: datetime) -> list[UUID]:
@@ -86,7 +88,7 @@ def _still(now: datetime) -> QuerySet[Attempt]:
 def _old(now: datetime) -> QuerySet[Attempt]:
     """Attempts older than the shortest deadline of a held state; `_overdue_end` knows theirs."""
     shortest = min(held_deadline(state, 0)[0] for state in HELD)
-    return _living().select_related("job").filter(started_at__lt=now - shortest).order_by("pk")[:BATCH]
+    return _living().select_related("job").filter(started_at__lt=now - shortest).order_by("pk")
 
 
 def _ids(jobs: QuerySet[Job]) -> list[UUID]:
