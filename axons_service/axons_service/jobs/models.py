@@ -75,6 +75,9 @@ class Job(models.Model):
             models.Index(fields=["pool", "state", "kind"]),
             models.Index(fields=["state", "created_at"]),
             models.Index(fields=["project", "created_at"]),
+            models.Index(
+                fields=["pool", "kind", "-finished_at"], name="job_measured", condition=models.Q(state="succeeded")
+            ),
             models.Index(fields=["turn", "created_at"], name="job_turn", condition=models.Q(state="dispatched")),
             models.Index(
                 fields=["pool", "kind", "created_at"],

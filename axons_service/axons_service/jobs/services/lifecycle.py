@@ -70,6 +70,7 @@ def job_create(
                 idempotency_key=idempotency_key,
                 request_sha256=request_sha256,
                 time_limit_seconds=_time_limit(kind, spec.body),
+                turn=turn_of(project=project, pool_id=pool.pk, kind=kind),
             )
             events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
             dispatch_publish(job.pk)
@@ -119,7 +120,7 @@ def job_dispatch(*, job_id: UUID) -> bool:
         if job.cancel_requested:
             job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
             return False
-        turn = job.turn or turn_of(job)
+        turn = job.turn or turn_of(project=job.project, pool_id=job.pool_id, kind=job.kind)
         moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now(), turn=turn)
         if moved:
             turn_wait(turn=turn, since=job.created_at)

@@ -1,4 +1,6 @@
-"""Whose turn it is: a job takes its place at its dispatch, and whoever is served goes to the end.
+"""Whose turn it is: a job has its place from its creation and can be claimed from its dispatch.
+
+Whoever is served goes to the end.
 
 `waiting_since` of a turn is a hint that something of it can be claimed. It is set after a job's move to `dispatched`,
 in the same transaction; it is cleared under the turn's row lock by a statement that looks for such jobs again. A
@@ -13,6 +15,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from axons_service.compute.models import CourseLimits
+from axons_service.exercises.models import Project
 from axons_service.jobs.models import CourseTurn, Job, LearnerTurn
 from axons_service.jobs.states import State
 
@@ -22,21 +25,20 @@ _dispatched = Job.objects.filter(turn=OuterRef("pk"), state=State.DISPATCHED)
 _learners = LearnerTurn.objects.filter(course_turn=OuterRef("pk"), waiting_since__isnull=False)
 
 
-def turn_of(job: Job) -> LearnerTurn:
-    """The turn of the job's learner, made for their first job of this kind in this pool and course."""
-    project = job.project
+def turn_of(*, project: Project, pool_id: int, kind: str) -> LearnerTurn:
+    """The turn of the project's learner, made for their first job of this kind in this pool and course."""
     exercise = project.exercise
     known = LearnerTurn.objects.filter(
         learner=project.learner,
-        course_turn__pool=job.pool_id,
-        course_turn__kind=job.kind,
+        course_turn__pool=pool_id,
+        course_turn__kind=kind,
         course_turn__limits__site=exercise.site_id,
         course_turn__limits__course_key=exercise.course_key,
     ).first()
     if known is not None:
         return known
     limits, _ = CourseLimits.objects.get_or_create(site_id=exercise.site_id, course_key=exercise.course_key)
-    course, _ = CourseTurn.objects.get_or_create(pool_id=job.pool_id, kind=job.kind, limits=limits)
+    course, _ = CourseTurn.objects.get_or_create(pool_id=pool_id, kind=kind, limits=limits)
     return LearnerTurn.objects.get_or_create(course_turn=course, learner=project.learner)[0]
 
 
@@ -64,7 +66,7 @@ def turns_join(*, pool_id: int | None = None) -> int:
     for pk in list(turnless.order_by("created_at").values_list("pk", flat=True)[:TURNLESS]):
         with transaction.atomic():
             job = Job.objects.select_related("project__exercise").get(pk=pk)
-            turn = turn_of(job)
+            turn = turn_of(project=job.project, pool_id=job.pool_id, kind=job.kind)
             if turnless.filter(pk=pk).update(turn=turn):
                 turn_wait(turn=turn, since=job.created_at)
                 joined += 1
