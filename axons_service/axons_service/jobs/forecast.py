@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from axons_service.compute.models import CourseLimits, Pool, Runner
@@ -131,7 +131,7 @@ def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> 
         "pk",
         "spec",
         "kind",
-        KT("hyperparameters__architecture"),
+        KeyTextTransform("architecture", "hyperparameters"),
         "created_at",
         "attempt",
         "turn",
@@ -157,7 +157,7 @@ def _held(pool_id: int, is_inference: bool) -> dict[int, tuple[WorkKey, datetime
         "runner",
         "job__spec",
         "job__kind",
-        KT("job__hyperparameters__architecture"),
+        KeyTextTransform("architecture", "job__hyperparameters"),
         "started_at",
         "job__turn__course_turn__limits",
     )

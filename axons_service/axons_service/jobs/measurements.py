@@ -3,7 +3,7 @@
 from collections import defaultdict
 from datetime import datetime
 
-from django.db.models.fields.json import KT
+from django.db.models.fields.json import KeyTextTransform
 
 from axons_service.compute.models import Pool, Runner
 from axons_service.jobs.estimate import Measured
@@ -47,7 +47,9 @@ def run_times(pool_id: int, kinds: list[str]) -> RunTimes:
         done = Attempt.objects.filter(
             job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
         ).order_by("-job__finished_at")
-        rows = done.values_list("job__spec", KT("job__hyperparameters__architecture"), "started_at", "ended_at")
+        rows = done.values_list(
+            "job__spec", KeyTextTransform("architecture", "job__hyperparameters"), "started_at", "ended_at"
+        )
         for spec, architecture, started_at, ended_at in rows[:MEASURED]:
             if ended_at is not None:
                 found.add((spec, kind, architecture), (ended_at - started_at).total_seconds())
