@@ -95,7 +95,9 @@ class Estimates:
             begun = _played(first, second, slots, random, factors)
             for index, start in begun.items():
                 self._played[index].append(start)
-            self._tails.append(_Tail(max(begun.values(), default=inf), len(begun), factors))
+            is_stuck = len(begun) < min(PLAYED, len(everyone))  # on work or a machine that was never measured
+            last = inf if is_stuck else max(begun.values(), default=0.0)
+            self._tails.append(_Tail(last, len(begun), factors))
 
     def of(self, place: int) -> Estimate:
         """The estimate of a place; one behind the end of the line is that of whoever joins now."""
@@ -113,12 +115,13 @@ class Estimates:
         random = Random(place)
         times: list[float] = []
         for tail in self._tails:
-            between = self._between(tail.count, place, None)
+            start = max(0, tail.count - 1)  # the job that began last is still to be done
+            between = self._between(start, place, None)
             if tail.last == inf or None in between:
                 return [inf]
             wait = _sum(between, tail.factors, random) / self._slots
             if work is not None and work.limit is not None:
-                own = self._between(tail.count, place, work.course)
+                own = self._between(start, place, work.course)
                 wait = max(wait, _sum(own, tail.factors, random) / work.limit)
             times.append(tail.last + wait)
         return times

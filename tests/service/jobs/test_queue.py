@@ -36,6 +36,13 @@ def test_an_estimate_is_null_with_a_reason_until_something_like_it_was_measured(
     assert place.reason.code == "not_measured"
 
 
+def test_behind_a_job_that_was_never_measured_nobody_can_say(world: World) -> None:
+    first, second = world.training(), world.training()
+    found = places([first, second])
+    assert found[first.pk].eta_seconds == 0.0
+    assert found[second.pk].eta_seconds is None
+
+
 def test_an_estimate_comes_from_measured_run_times(world: World) -> None:
     measure(world, [100.0] * 200)
     world.running()
