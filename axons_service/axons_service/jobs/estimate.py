@@ -17,7 +17,7 @@ from typing import NamedTuple
 PLAYS = 80
 PLAYED = 60  # so many starts are played one by one; what is behind them is added up
 DOUBT = 0.5
-LOW, MIDDLE, HIGH = 0.1, 0.5, 0.9
+LOW, MIDDLE, HIGH = 0.05, 0.5, 0.95
 CLAIM_SECONDS = 2.0  # a free runner asks at least every second
 LOOK_PAST = 200  # jobs of courses at their limit that a slot passes over
 
@@ -52,7 +52,7 @@ class Slot:
 
 
 class Estimate(NamedTuple):
-    """Seconds from now: p10, median and p90 of the plays; infinite where nothing was measured."""
+    """Seconds from now: p5, median and p95 of the plays; infinite where nothing was measured."""
 
     low: float
     middle: float

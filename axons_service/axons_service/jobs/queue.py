@@ -25,7 +25,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Place:
-    """Position 1 is next. Seconds until it starts: median, p10 and p90; null when nobody can say, see `reason`.
+    """Position 1 is next. Seconds until it starts: median, p5 and p95; null when nobody can say, see `reason`.
 
     `measurements` is the smallest number of measured run times behind it, and `measured_on` what they were of: the
     same `spec`, the same `kind` and architecture, or the same kind in the `pool`. Null: a slot is free already.

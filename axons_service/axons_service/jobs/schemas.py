@@ -34,7 +34,7 @@ class QueueReasonSerializer(Shape):
 class QueueSerializer(Shape):
     """Where a waiting job stands; all null when it does not wait.
 
-    The seconds until it starts are the median, p10 and p90; null with a `reason` when nobody can say.
+    The seconds until it starts are the median, p5 and p95; null with a `reason` when nobody can say.
     """
 
     position = serializers.IntegerField(allow_null=True, help_text="1 is next")
