@@ -1,5 +1,6 @@
-"""Pools of compute and the runners in them."""
+"""Pools of compute, the runners in them, and what a course may use of them."""
 
+from django.core.validators import MinValueValidator
 from django.db import models
 
 
@@ -56,7 +57,13 @@ class Runner(models.Model):
     device = models.CharField(max_length=100, blank=True)
     version = models.CharField(max_length=50, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    ready_at = models.DateTimeField(
+        null=True, blank=True, help_text="its first claim: how long a machine takes to start"
+    )
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    training_slot_kind = models.CharField(
+        max_length=10, blank=True, help_text="kind of the job its training slot took last"
+    )
     busy_at = models.DateTimeField(null=True, blank=True, help_text="when it last held a job")
     stopping_at = models.DateTimeField(null=True, blank=True, help_text="when it was asked to stop")
 
@@ -91,3 +98,51 @@ class MachineUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.runner_name} ({self.pool_id})"
+class CourseLimits(models.Model):
+    """What one course of one site may use, set by an operator. An empty limit means that there is none.
+
+    The row exists for every course that ever had a job: its lock is where claims for a course with a limit meet.
+    """
+
+    class Period(models.TextChoices):
+        DAY = "day"
+        WEEK = "week"
+        MONTH = "month"
+        ALWAYS = "always"
+
+    site = models.ForeignKey("axons_sites.Site", on_delete=models.CASCADE, related_name="course_limits")
+    course_key = models.CharField(max_length=255)
+    max_running = models.PositiveIntegerField(
+        "trainings at once", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+    course_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="compute minutes of the whole course in each period"
+    )
+    learner_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="compute minutes of each learner in each period"
+    )
+    period = models.CharField(
+        max_length=10, choices=Period, default=Period.MONTH, help_text="when minutes are renewed (UTC); always: never"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["site", "course_key"], name="course_limits_unique")]
+        verbose_name_plural = "course limits"
+
+    def __str__(self) -> str:
+        return self.course_key
+
+
+class ComputeUse(models.Model):
+    """Seconds that a training slot worked, by day: one row per learner, and one with an empty learner for the course.
+
+    Added in the transaction that ends an attempt, which happens once; so nothing is counted twice.
+    """
+
+    limits = models.ForeignKey(CourseLimits, on_delete=models.CASCADE, related_name="use")
+    learner = models.CharField(max_length=128, blank=True)
+    day = models.DateField(help_text="UTC")
+    seconds = models.FloatField(default=0.0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["limits", "learner", "day"], name="compute_use_unique")]

@@ -51,13 +51,15 @@ def runner_seen(*, pool: Pool, name: str, version: str, device: str) -> Runner:
             with transaction.atomic():
                 return Runner.objects.create(
                     pool=pool, name=name, version=version, device=device, state=Runner.State.ACTIVE, last_seen_at=now
-                )
+                )  # started by a person: nobody measured how long that took
         except IntegrityError:
             runner = Runner.objects.select_related("pool").get(pool=pool, name=name)
     is_current = runner.state in (Runner.State.ACTIVE, Runner.State.STOPPING)
     if not is_current or runner.last_seen_at is None or now - runner.last_seen_at > SEEN_EVERY:
         state = runner.state if runner.state == Runner.State.STOPPING else Runner.State.ACTIVE
         values = {"state": state, "version": version, "device": device, "last_seen_at": now}
+        if runner.state == Runner.State.STARTING and runner.ready_at is None:
+            values["ready_at"] = now
         Runner.objects.filter(pk=runner.pk).update(**values)
     return runner
 

@@ -6,6 +6,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from axons_service.compute.schemas import BudgetSerializer
 from axons_service.grading.serializers import SubmissionSerializer
 from axons_service.jobs.schemas import JobSerializer, ModelSerializer, PredictionSerializer
 from axons_service.sites.callers import Role
@@ -50,6 +51,7 @@ class ProjectStateSerializer(Shape):
     submissions = SubmissionSerializer(many=True)
     tries = TriesSerializer()
     best_score = serializers.FloatField(allow_null=True, help_text="0 to 1")
+    budget = BudgetSerializer(allow_null=True, help_text="the scarcest limit of compute; null when there is none")
     cursor = serializers.IntegerField(help_text="id of the last event that this state includes")
     supplied_model = ModelSerializer(allow_null=True)
 

@@ -15,7 +15,8 @@ __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for
 
 REQUIRED = ("version", "kind", "task", "own_pictures", "pool", "time_limit_minutes")
 REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
-OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading")
+OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner")
+MAX_COMPUTE_MINUTES = 100_000
 METRICS = ("accuracy",)
 MAX_THRESHOLDS = 20
 
@@ -61,6 +62,8 @@ def spec_check(body: object) -> list[FieldError]:
         findings.add("pool", "Pool must be the name of a pool.")
     findings.whole("time_limit_minutes", body, "Time limit", 1, 240)
     findings.whole("max_tries", body, "Maximum number of tries", 0, 1000)
+    if body.get("compute_minutes_per_learner") is not None:
+        findings.whole("compute_minutes_per_learner", body, "Compute minutes per learner", 1, MAX_COMPUTE_MINUTES)
     if training:
         _check_training(findings, body)
     elif body.get("kind") == "inference":

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from axons_service.compute.budgets import budgets_of
+from axons_service.compute.schemas import budget_output
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import supplied_model
 from axons_service.exercises.specs import spec_for_role
@@ -25,6 +27,7 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
     starter = library_set(site, kind=TrainingSet.Kind.STARTER, name=starter_name) if starter_name else None
     supplied = supplied_model(site, model_name) if model_name else None
     tries = project_tries(project)
+    budgets = budgets_of(project)
     return {
         "id": str(project.pk),
         "exercise": {"usage": project.exercise.usage_key, "course": project.exercise.course_key},
@@ -41,6 +44,7 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
         ],
         "tries": {"used": tries.used, "max": tries.allowed, "left": tries.left},
         "best_score": tries.best_score,
+        "budget": budget_output(budgets[0]) if budgets else None,
         "cursor": cursor,
         "supplied_model": model_output(supplied) if supplied is not None else None,
     }

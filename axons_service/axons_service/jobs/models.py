@@ -1,8 +1,11 @@
-"""Jobs, their attempts and events, and what they leave: models and predictions."""
+"""Jobs, whose turn it is, attempts and events, and what jobs leave: models and predictions."""
 
 import uuid
+from datetime import UTC, datetime
 
 from django.db import models
+
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before everything: the turn of those who never had compute
 
 
 class Job(models.Model):
@@ -61,6 +64,9 @@ class Job(models.Model):
     )
     created_at = models.DateTimeField(auto_now_add=True)
     dispatched_at = models.DateTimeField(null=True, blank=True)
+    turn = models.ForeignKey(
+        "axons_jobs.LearnerTurn", null=True, blank=True, on_delete=models.SET_NULL, related_name="jobs"
+    )
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 
@@ -72,6 +78,59 @@ class Job(models.Model):
             models.Index(fields=["pool", "state", "kind"]),
             models.Index(fields=["state", "created_at"]),
             models.Index(fields=["project", "created_at"]),
+            models.Index(
+                fields=["pool", "kind", "-finished_at"], name="job_measured", condition=models.Q(state="succeeded")
+            ),
+            models.Index(fields=["turn", "created_at"], name="job_turn", condition=models.Q(state="dispatched")),
+            models.Index(
+                fields=["pool", "kind", "created_at"],
+                name="job_retried",
+                condition=models.Q(state="dispatched", attempt__gt=0),
+            ),
+            models.Index(
+                fields=["pool", "created_at"],
+                name="job_turnless",
+                condition=models.Q(state="dispatched", turn__isnull=True),
+            ),
+        ]
+
+
+class CourseTurn(models.Model):
+    """The place of a course in the line of one kind of job in one pool: the one served longest ago is next."""
+
+    pool = models.ForeignKey("axons_compute.Pool", on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=10, choices=Job.Kind)
+    limits = models.ForeignKey("axons_compute.CourseLimits", on_delete=models.CASCADE, related_name="+")
+    served_at = models.DateTimeField(default=NEVER, help_text="when a job of it was claimed last")
+    waiting_since = models.DateTimeField(null=True, blank=True, help_text="null: nothing of it can be claimed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "kind", "limits"], name="course_turn_unique")]
+        indexes = [
+            models.Index(
+                fields=["pool", "kind", "served_at", "waiting_since"],
+                name="course_turn_next",
+                condition=models.Q(waiting_since__isnull=False),
+            )
+        ]
+
+
+class LearnerTurn(models.Model):
+    """The place of a learner in the line of their course: the one served longest ago is next."""
+
+    course_turn = models.ForeignKey(CourseTurn, on_delete=models.CASCADE, related_name="learners")
+    learner = models.CharField(max_length=128)
+    served_at = models.DateTimeField(default=NEVER, help_text="when a job of theirs was claimed last")
+    waiting_since = models.DateTimeField(null=True, blank=True, help_text="null: nothing of theirs can be claimed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["course_turn", "learner"], name="learner_turn_unique")]
+        indexes = [
+            models.Index(
+                fields=["course_turn", "served_at", "waiting_since"],
+                name="learner_turn_next",
+                condition=models.Q(waiting_since__isnull=False),
+            )
         ]
 
 

@@ -1,127 +1,111 @@
-"""Where a waiting job stands, and when it may start, from measured run times of the same kind of work."""
+"""Where a waiting job stands, when it may start and with what spread, and what it waits for."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from statistics import median
-from typing import Any
+from dataclasses import dataclass, replace
+from math import isfinite
 from uuid import UUID
 
-from django.db.models import F, Q
-from django.utils import timezone
-
-from axons_service.compute.models import Runner
-from axons_service.jobs.models import Attempt, Job
+from axons_service.compute.budgets import budget_used_up
+from axons_service.compute.models import CourseLimits, Pool
+from axons_service.jobs.forecast import Forecast, forecast
+from axons_service.jobs.models import Job
 from axons_service.jobs.states import WAITING, State
 
-MEASURED = 200  # newest finished attempts of a pool that count
-WAITING_ROWS = 2000
 
-WorkKey = tuple[int, str, str | None]
+@dataclass(frozen=True)
+class Reason:
+    """What a job waits for, or why nobody can say when it starts. `message` is a sentence for the person."""
+
+    code: str
+    message: str
+    limit: int | None = None
+    running: int | None = None
 
 
 @dataclass(frozen=True)
 class Place:
-    """Position 1 is next. `eta_seconds` until it starts is null while no such work was ever measured."""
+    """Position 1 is next. Seconds until it starts: median, p5 and p95; null when nobody can say, see `reason`.
+
+    `measurements` is the smallest number of measured run times behind it, and `measured_on` what they were of: the
+    same `spec`, the same `kind` and architecture, or the same kind in the `pool`. Null: a slot is free already.
+    """
 
     position: int | None = None
     eta_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A waiting or running job, as far as the estimate needs it."""
-
-    job_id: UUID
-    key: WorkKey
-    is_inference: bool
-    started_at: datetime | None = None
-
-
-def work_key(spec_id: int, kind: str, hyperparameters: dict[str, Any]) -> WorkKey:
-    """What makes two jobs take about the same time."""
-    return spec_id, kind, hyperparameters.get("architecture")
+    eta_low_seconds: float | None = None
+    eta_high_seconds: float | None = None
+    measurements: int = 0
+    measured_on: str | None = None
+    reason: Reason | None = None
 
 
 def places(jobs: Iterable[Job]) -> dict[UUID, Place]:
-    """The places of those jobs that wait. The number of queries depends on the number of pools alone."""
-    by_pool: dict[int, list[UUID]] = defaultdict(list)
+    """The places of those jobs that wait. The number of queries depends on the pools and lines alone.
+
+    Budgets are looked up once per project, and only where the course or the spec has one.
+    """
+    by_line: dict[tuple[int, bool], list[Job]] = defaultdict(list)
     for job in jobs:
         if State(job.state) in WAITING:
-            by_pool[job.pool_id].append(job.pk)
+            by_line[job.pool_id, job.kind == Job.Kind.INFERENCE].append(job)
+    if not by_line:
+        return {}
+    pools = Pool.objects.in_bulk({pool_id for pool_id, _ in by_line})
     found: dict[UUID, Place] = {}
-    for pool_id, wanted in by_pool.items():
-        everyone = _pool_places(pool_id)
-        found.update({pk: everyone[pk] for pk in wanted if pk in everyone})
+    budgets: dict[tuple[UUID, int], Reason | None] = {}
+    for (pool_id, is_inference), wanted in by_line.items():
+        line = forecast(pools[pool_id], is_inference=is_inference)
+        found.update({job.pk: _place(job, line, budgets) for job in wanted})
     return found
 
 
-def _pool_places(pool_id: int) -> dict[UUID, Place]:
-    seconds = _measured_seconds(pool_id)
-    runners = Runner.objects.filter(pool_id=pool_id, state__in=[Runner.State.STARTING, Runner.State.ACTIVE]).count()
-    running = _running(pool_id)
-    lines: dict[bool, list[_Work]] = {True: [], False: []}
-    for work in _waiting(pool_id):
-        lines[work.is_inference].append(work)
-    placed: dict[UUID, Place] = {}
-    for is_inference, line in lines.items():
-        ahead = [_remaining(work, seconds) for work in running if work.is_inference == is_inference]
-        # every runner has one slot for this line: a free one takes the next job at once
-        slots = max(runners, 1)
-        for position, work in enumerate(line, start=1):
-            placed[work.job_id] = Place(position, _eta(ahead, slots))
-            ahead.append(seconds.get(work.key))
-    return placed
+def _place(job: Job, line: Forecast, budgets: dict[tuple[UUID, int], Reason | None]) -> Place:
+    position = line.position(job)
+    estimate = line.estimate(position)
+    limits = line.limits(job)
+    place = Place(position)
+    if job.kind == Job.Kind.TRAINING and job.attempt == 0:
+        reason = _budget_reason(job, limits, budgets)
+        if reason is not None:
+            return replace(place, reason=reason)
+    if not line.slots:
+        return replace(place, reason=NO_RUNNER)
+    if job.kind == Job.Kind.TRAINING and limits is not None and limits.max_running is not None:
+        place = replace(place, reason=_limit_reason(limits.max_running, line.running(limits)))
+    if not isfinite(estimate.middle):
+        return place if place.reason is not None else replace(place, reason=NOT_MEASURED)
+    measured = line.measured(position) if estimate.middle > 0 else None
+    return replace(
+        place,
+        eta_seconds=round(estimate.middle, 1),
+        eta_low_seconds=round(estimate.low, 1),
+        eta_high_seconds=round(estimate.high, 1) if isfinite(estimate.high) else None,
+        measurements=len(measured.seconds) if measured is not None else 0,
+        measured_on=measured.basis if measured is not None else None,
+    )
 
 
-def _eta(ahead: list[float | None], slots: int) -> float | None:
-    """Seconds until one of `slots` is free with the work ahead taken in order; null when some was never measured."""
-    if len(ahead) < slots:
-        return 0.0
-    free_at = [0.0] * slots
-    for seconds in ahead:
-        if seconds is None:
-            return None
-        free_at.sort()
-        free_at[0] += seconds
-    return round(min(free_at), 1)
+NO_RUNNER = Reason("no_runner", "No machine is connected that could take this job. It starts when one is.")
+NOT_MEASURED = Reason("not_measured", "Nobody can say yet when it starts: work like this was never measured here.")
 
 
-def _remaining(work: _Work, seconds: dict[WorkKey, float]) -> float | None:
-    expected = seconds.get(work.key)
-    if expected is None or work.started_at is None:
+def _limit_reason(limit: int, running: int) -> Reason | None:
+    if running < limit:
         return None
-    return max(0.0, expected - (timezone.now() - work.started_at).total_seconds())
+    jobs = "1 job" if limit == 1 else f"{limit} jobs"
+    verb = "is" if running == 1 else "are"
+    return Reason("course_limit", f"Your course may run {jobs} at once; {running} {verb} running.", limit, running)
 
 
-def _measured_seconds(pool_id: int) -> dict[WorkKey, float]:
-    """Median run time by kind of work, in seconds."""
-    done = (
-        Attempt.objects.filter(job__pool_id=pool_id, outcome="succeeded")
-        .order_by("-ended_at")
-        .values_list("job__spec_id", "job__kind", "job__hyperparameters", "started_at", "ended_at")[:MEASURED]
-    )
-    times: dict[WorkKey, list[float]] = defaultdict(list)
-    for spec_id, kind, hyperparameters, started_at, ended_at in done:
-        if ended_at is None:
-            continue
-        times[work_key(spec_id, kind, hyperparameters)].append((ended_at - started_at).total_seconds())
-    return {key: median(values) for key, values in times.items()}
-
-
-def _waiting(pool_id: int) -> list[_Work]:
-    rows = (
-        Job.objects.filter(pool_id=pool_id, state__in=WAITING)
-        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE), had_begun=Q(attempt__gt=0))
-        .order_by("-is_inference", "-had_begun", F("project__last_compute_at").asc(nulls_first=True), "created_at")
-        .values_list("pk", "spec_id", "kind", "hyperparameters")[:WAITING_ROWS]
-    )
-    return [_Work(pk, work_key(spec, kind, hp), kind == Job.Kind.INFERENCE) for pk, spec, kind, hp in rows]
-
-
-def _running(pool_id: int) -> list[_Work]:
-    rows = Attempt.objects.filter(job__pool_id=pool_id, ended_at__isnull=True).values_list(
-        "job_id", "job__spec_id", "job__kind", "job__hyperparameters", "started_at"
-    )
-    return [_Work(pk, work_key(spec, kind, hp), kind == Job.Kind.INFERENCE, at) for pk, spec, kind, hp, at in rows]
+def _budget_reason(
+    job: Job, limits: CourseLimits | None, budgets: dict[tuple[UUID, int], Reason | None]
+) -> Reason | None:
+    has_limit = limits is not None and (limits.course_minutes is not None or limits.learner_minutes is not None)
+    if not has_limit and job.spec.body.get("compute_minutes_per_learner") is None:
+        return None
+    key = (job.project_id, job.spec_id)
+    if key not in budgets:
+        budget = budget_used_up(job.project, job.spec.body)
+        budgets[key] = Reason("budget_used_up", budget.message) if budget is not None else None
+    return budgets[key]

@@ -8,6 +8,7 @@ from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 
 EVENT_KINDS = ("state", "metrics", "resources", "log", "progress", "training_set", "submission")
+QUEUE_REASONS = ("course_limit", "budget_used_up", "no_runner", "not_measured")
 Shape = serializers.Serializer[Any]
 
 
@@ -21,11 +22,32 @@ class FailureSerializer(Shape):
         return {"class": serializers.ChoiceField(choices=[str(item) for item in FailureClass]), **super().get_fields()}
 
 
-class QueueSerializer(Shape):
-    """Where a waiting job stands; null values when it does not wait, or nothing like it was measured yet."""
+class QueueReasonSerializer(Shape):
+    """What a job waits for, or why nobody can say when it starts."""
 
-    position = serializers.IntegerField(allow_null=True)
+    code = serializers.ChoiceField(choices=QUEUE_REASONS)
+    message = serializers.CharField(help_text="a sentence for the person")
+    limit = serializers.IntegerField(allow_null=True, help_text="course_limit: trainings of the course at once")
+    running = serializers.IntegerField(allow_null=True, help_text="course_limit: those that run now")
+
+
+class QueueSerializer(Shape):
+    """Where a waiting job stands; all null when it does not wait.
+
+    The seconds until it starts are the median, p5 and p95; null with a `reason` when nobody can say.
+    """
+
+    position = serializers.IntegerField(allow_null=True, help_text="1 is next")
     eta_seconds = serializers.FloatField(allow_null=True)
+    eta_low_seconds = serializers.FloatField(allow_null=True)
+    eta_high_seconds = serializers.FloatField(allow_null=True)
+    measurements = serializers.IntegerField(help_text="the fewest measured run times that the estimate rests on")
+    measured_on = serializers.ChoiceField(
+        choices=["spec", "kind", "pool"],
+        allow_null=True,
+        help_text="what they were of: the same spec, the same kind and architecture, the same kind in the pool",
+    )
+    reason = QueueReasonSerializer(allow_null=True)
 
 
 class JobSerializer(Shape):

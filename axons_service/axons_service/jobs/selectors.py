@@ -1,14 +1,16 @@
 """Every read of jobs, events, models and predictions."""
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import project_for
-from axons_service.jobs.models import Event, Job, Model, Prediction
+from axons_service.jobs.models import CourseTurn, Event, Job, Model, Prediction
 from axons_service.jobs.series import Point, downsampled, resumed
+from axons_service.jobs.states import HELD
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
@@ -17,7 +19,7 @@ EVENTS_PAGE = 500
 
 def jobs() -> QuerySet[Job]:
     """Jobs with what `job_output` needs."""
-    return Job.objects.select_related("produced_model", "prediction")
+    return Job.objects.select_related("produced_model", "prediction", "turn", "spec", "project__exercise")
 
 
 def models() -> QuerySet[Model]:
@@ -99,6 +101,20 @@ def job_series(job: Job) -> dict[str, list[dict[str, Any]]]:
         "validation": downsampled(resumed(points["validation"]), lambda point: point.get("loss")),
         "resources": downsampled([point.data for point in points["resources"]], lambda point: point.get("cpu_percent")),
     }
+
+
+def course_trainings(limits_ids: Iterable[int]) -> dict[int, int]:
+    """How many trainings of each course a runner holds now, by the id of its limits."""
+    held = Job.objects.filter(state__in=HELD, kind=Job.Kind.TRAINING, turn__course_turn__limits__in=list(limits_ids))
+    return dict(held.order_by().values_list("turn__course_turn__limits").annotate(Count("pk")))
+
+
+def course_has_room(course: CourseTurn) -> bool:
+    """Whether one more job of this line may run now under the course's limit of trainings at once."""
+    limit = course.limits.max_running
+    if limit is None or course.kind != Job.Kind.TRAINING:
+        return True
+    return course_trainings([course.limits_id]).get(course.limits_id, 0) < limit
 
 
 def _is_supplied_to(caller: Caller, model: Model) -> bool:

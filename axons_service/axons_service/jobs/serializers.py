@@ -1,5 +1,6 @@
 """Jobs, events, models and predictions as JSON-ready values."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -33,7 +34,7 @@ def job_output(job: Job, place: Place | None = None) -> dict[str, Any]:
         "progress": job.progress,
         "metrics": job.metrics,
         "failure": {"class": job.failure_class, "message": job.failure_message} if job.failure_class else None,
-        "queue": {"position": place.position, "eta_seconds": place.eta_seconds},
+        "queue": asdict(place),
         "cancel_requested": job.cancel_requested,
     }
 

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from axons_service.jobs.services import job_dispatch
 from axons_service.jobs.services.reconcile import jobs_reconcile
+from axons_service.jobs.services.turns import turns_tidy
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -18,3 +19,9 @@ def dispatch_job(job_id: str) -> None:
 def reconcile() -> None:
     """Beat: apply every deadline of every non-terminal state."""
     jobs_reconcile()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def tidy_turns() -> None:
+    """Beat: who has nothing to claim any more leaves the line; who was forgotten joins it."""
+    turns_tidy()

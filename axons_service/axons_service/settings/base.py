@@ -146,6 +146,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile-jobs": {"task": "axons_service.jobs.tasks.reconcile", "schedule": 10.0, "options": {"expires": 10}},
+    "tidy-turns": {"task": "axons_service.jobs.tasks.tidy_turns", "schedule": 30.0, "options": {"expires": 30}},
     "scale-pools": {"task": "axons_service.compute.tasks.scale_pools", "schedule": 10.0, "options": {"expires": 10}},
     "prepare-lost": {
         "task": "axons_service.training_sets.tasks.prepare_lost",

@@ -1,5 +1,5 @@
 /** Recorded-looking data for the gallery and the tests; nothing of this is shipped. */
-import type { Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, StudioData, Submission, TrainingSet } from "../src/core/types";
+import type { Budget, Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, StudioData, Submission, TrainingSet } from "../src/core/types";
 
 export const NOW = Date.now();
 export const ago = (minutes: number): string => new Date(NOW - minutes * 60_000).toISOString();
@@ -60,7 +60,10 @@ export const DONE: Job = { ...base, id: "job-3", state: "succeeded", model: "mod
 export const DONE_1: Job = { ...base, id: "job-1", state: "succeeded", model: "model-1", hyperparameters: { ...HYPER, architecture: "small_cnn", epochs: 30 }, created_at: ago(64), started_at: ago(63), finished_at: ago(57), progress: null, metrics: { validation: { ...curve(15, 0.7).validation[14]! } } };
 export const FAILED: Job = { ...base, id: "job-2", state: "failed", hyperparameters: { ...HYPER, batch_size: 128 }, created_at: ago(40), started_at: ago(39), finished_at: ago(38), progress: null, metrics: null, failure: { class: "out_of_memory", message: "The machine ran out of memory at batches of 128 pictures. Choose a smaller batch size, such as 64, and train again. Nothing was counted against you." } };
 export const RUNNING: Job = { ...base, id: "job-4", state: "running", hyperparameters: { ...HYPER, architecture: "small_cnn", epochs: 20 }, created_at: ago(1.2), started_at: ago(1), finished_at: null, progress: { phase: "training", done: 8, total: 20, unit: "epochs" }, metrics: null };
-export const QUEUED: Job = { ...RUNNING, id: "job-5", state: "queued", started_at: null, progress: null, queue: { position: 4, eta_seconds: 95 } };
+export const QUEUED: Job = { ...RUNNING, id: "job-5", state: "queued", started_at: null, progress: null, queue: { position: 4, eta_seconds: 170, eta_low_seconds: 125, eta_high_seconds: 235, measurements: 42, measured_on: "spec", reason: null } };
+export const LIMITED: Job = { ...QUEUED, queue: { position: 2, eta_seconds: 480, eta_low_seconds: 310, eta_high_seconds: 830, measurements: 12, measured_on: "kind", reason: { code: "course_limit", message: "Your course may run 5 jobs at once; 5 are running.", limit: 5, running: 5 } } };
+export const SHORT: Budget = { scope: "learner", limit_minutes: 60, used_minutes: 51.4, left_minutes: 8.6, period: "month", renewed_on: "2026-12-01", state: "short", message: "You have used 85 % of your 60 compute minutes of this month in this course." };
+export const USED_UP: Budget = { ...SHORT, used_minutes: 61, left_minutes: 0, state: "used_up", message: "You have used up your 60 compute minutes of this month in this course, so no new training starts." };
 
 function evaluation(): Evaluation {
   const confusion = CLASSES.map((_, i) => CLASSES.map((_c, j) => (i === j ? 19 + (i % 4) - (i === 4 ? 4 : 0) : (i === 4 && j === 5 ? 3 : i === 5 && j === 4 ? 1 : i === 1 && j === 3 ? 2 : i === 8 && j === 6 ? 1 : 0))));

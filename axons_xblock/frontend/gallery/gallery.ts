@@ -24,6 +24,8 @@ const CASES: Record<string, Case> = {
   "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
   "train": student(f.bundle()),
   "train-queued": student(f.bundle({ ...history, jobs: [f.QUEUED, ...history.jobs] })),
+  "train-limited": student(f.bundle({ ...history, budget: f.SHORT, jobs: [f.LIMITED, ...history.jobs] })),
+  "train-used-up": student(f.bundle({ ...history, budget: f.USED_UP })),
   "train-running": student(f.bundle({ ...history, jobs: [f.RUNNING, ...history.jobs] })),
   "train-failed": student(f.bundle({ jobs: [f.FAILED] })),
   "train-done": student(f.bundle(history)),

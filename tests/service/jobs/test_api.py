@@ -30,7 +30,9 @@ def test_a_training_is_created_once_per_key(world: World, anna: Caller) -> None:
     assert first.json()["id"] == again.json()["id"]
     assert first.json()["hyperparameters"]["epochs"] == 3
     assert first.json()["hyperparameters"]["architecture"] == "efficientnet_lite0"
-    assert first.json()["queue"] == {"position": 1, "eta_seconds": 0.0}
+    queue = first.json()["queue"]
+    assert (queue["position"], queue["eta_seconds"], queue["eta_high_seconds"]) == (1, 0.0, 2.0)
+    assert queue["reason"] is None
     assert clash.json()["code"] == "idempotency_mismatch"
 
 

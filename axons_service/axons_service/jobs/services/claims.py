@@ -4,23 +4,23 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from axons_service.compute.models import Pool, Runner
+from axons_service.compute.budgets import budget_used_up
+from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.exercises.models import Project
-from axons_service.jobs.models import Attempt, Job
+from axons_service.jobs.models import Attempt, CourseTurn, Job, LearnerTurn
+from axons_service.jobs.selectors import course_has_room
 from axons_service.jobs.services.moves import job_move
+from axons_service.jobs.services.turns import turn_serve, turns_join
 from axons_service.jobs.states import Move, State
 
-SLOT_KINDS: dict[str, tuple[str, ...]] = {
-    "inference": (Job.Kind.INFERENCE,),
-    "training": (Job.Kind.TRAINING, Job.Kind.EVALUATION),
-}
-CANDIDATES = 20
+LOOK_AT = 50  # learners of a course whose next job may be another claimer's, or beyond their budget
 
 
 @dataclass(frozen=True)
@@ -44,45 +44,107 @@ def lease_until() -> datetime:
     return timezone.now() + timedelta(seconds=lease_seconds())
 
 
-def claimable(pool: Pool) -> QuerySet[Job]:
-    """Dispatched jobs of a pool in the order of fairness: inference first, then least recent compute, then age.
-
-    A job that had begun comes before those that had not: that it has to begin again was no fault of its learner's.
-    """
-    now = timezone.now()
-    return (
-        Job.objects.filter(pool=pool, state=State.DISPATCHED, cancel_requested=False)
-        .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
-        .annotate(is_inference=Q(kind=Job.Kind.INFERENCE), had_begun=Q(attempt__gt=0))
-        .order_by("-is_inference", "-had_begun", F("project__last_compute_at").asc(nulls_first=True), "created_at")
-    )
-
-
 def job_claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> Claim | None:
-    """The next job for this runner's free slots; None when there is none. Losing a race tries the next candidate."""
+    """The next job for this runner's free slots; None when there is none.
+
+    Inference first: it has a slot of its own and takes a moment. In the training slot an evaluation goes before a
+    training, since a grade waits for it and it is short; but not two in a row, so that no flood of submissions keeps
+    a training waiting. Within a kind the course served longest ago is next, and in it the learner served longest ago.
+    A job that lost its attempt through a fault of ours goes first: its turn was taken already.
+    """
     if runner.state == Runner.State.STOPPING:
         return None
-    kinds = [kind for slot in slots for kind in SLOT_KINDS.get(slot, ())]
-    waiting = claimable(runner.pool).filter(kind__in=kinds)
-    if not waiting.exists():  # the usual answer of a long poll costs no transaction
+    kinds = kinds_in_order(slots, runner.training_slot_kind)
+    courses = _waiting_courses(runner.pool, kinds)
+    if not courses and turns_join(pool_id=runner.pool_id):
+        courses = _waiting_courses(runner.pool, kinds)
+    for kind in kinds:  # the usual answer of a long poll, nothing, costs no transaction
+        line = [course for course in courses if course.kind == kind]
+        claim = _claim_of(line, runner, architectures) if line else None
+        if claim is not None:
+            return claim
+    return None
+
+
+def kinds_in_order(slots: list[str], last_kind: str) -> list[str]:
+    """The kinds of jobs that free slots take, most urgent first; `last_kind` is what the training slot had last."""
+    kinds: list[str] = [Job.Kind.INFERENCE] if "inference" in slots else []
+    if "training" in slots:
+        pair = [Job.Kind.EVALUATION, Job.Kind.TRAINING]
+        kinds += reversed(pair) if last_kind == Job.Kind.EVALUATION else pair
+    return kinds
+
+
+def _waiting_courses(pool: Pool, kinds: list[str]) -> list[CourseTurn]:
+    waiting = CourseTurn.objects.filter(pool=pool, kind__in=kinds, waiting_since__isnull=False)
+    return list(waiting.select_related("limits").order_by("served_at", "waiting_since", "pk"))
+
+
+def _ready(architectures: list[str], kind: str) -> QuerySet[Job]:
+    """Jobs that this runner may take now, each learner's oldest first."""
+    now = timezone.now()
+    ready = Job.objects.filter(state=State.DISPATCHED, cancel_requested=False)
+    ready = ready.filter(Q(not_before__isnull=True) | Q(not_before__lte=now)).order_by("created_at")
+    if kind == Job.Kind.TRAINING and architectures:
+        ready = ready.filter(hyperparameters__architecture__in=architectures)
+    return ready
+
+
+def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) -> Claim | None:
+    """A job of this line of courses: retried jobs first, then course after course."""
+    ready = _ready(architectures, line[0].kind)
+    retried = ready.filter(pool=runner.pool_id, kind=line[0].kind, attempt__gt=0).select_related("turn")
+    courses = {course.pk: course for course in line}
+    for job in retried[:LOOK_AT]:
+        course = courses.get(job.turn.course_turn_id) if job.turn is not None else None
+        if course is not None and (claim := _take_from(course, ready.filter(pk=job.pk), runner)):
+            return claim
+    for course in line:
+        if claim := _take_from(course, ready, runner):
+            return claim
+    return None
+
+
+def _take_from(course: CourseTurn, ready: QuerySet[Job], runner: Runner) -> Claim | None:
+    """The next job of a course, unless the course is at its limits. One transaction, one winner."""
+    if not course_has_room(course):
         return None
     with transaction.atomic():
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        for job in waiting.select_related("project__exercise__site", "spec", "pool")[:CANDIDATES]:
-            if job.kind == Job.Kind.TRAINING and not _can_train(job, architectures):
-                continue
-            claim = _take(job, runner)
-            if claim is not None:
+        if course.limits.max_running is not None and course.kind == Job.Kind.TRAINING:
+            # Claims for a limited course meet here, so that two of them do not both take its last place.
+            CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
+            if not course_has_room(course):
+                return None
+        heads = _heads(course, ready)
+        for job in (_locked(ready.filter(pk=head)) for _, head in heads):
+            if job is not None and (claim := _take(job, runner)):
+                return claim
+        # Every learner's next job went to another claimer meanwhile: take one behind it rather than nothing.
+        for job in (_locked(ready.filter(turn=turn)) for turn, _ in heads):
+            if job is not None and (claim := _take(job, runner)):
                 return claim
     return None
 
 
-def _can_train(job: Job, architectures: list[str]) -> bool:
-    return not architectures or job.hyperparameters.get("architecture") in architectures
+def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID]]:
+    """The next learners of a course, each with their oldest job: `(turn, job)`."""
+    oldest = ready.filter(turn=OuterRef("pk")).values("pk")[:1]
+    waiting = LearnerTurn.objects.filter(course_turn=course, waiting_since__isnull=False)
+    heads = waiting.annotate(head=Subquery(oldest)).filter(head__isnull=False)
+    return list(heads.order_by("served_at", "waiting_since", "pk").values_list("pk", "head")[:LOOK_AT])
+
+
+def _locked(jobs: QuerySet[Job]) -> Job | None:
+    """The first of these jobs that no other claimer holds, locked."""
+    if connection.features.has_select_for_update_skip_locked:
+        jobs = jobs.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    return jobs.select_related("project__exercise__site", "spec", "pool", "turn").first()
 
 
 def _take(job: Job, runner: Runner) -> Claim | None:
+    is_new_training = job.kind == Job.Kind.TRAINING and job.attempt == 0  # one that began may finish
+    if is_new_training and budget_used_up(job.project, job.spec.body) is not None:
+        return None
     now = timezone.now()
     number = job.attempt + 1
     if not job_move(job=job, move=Move.CLAIM, attempt=number, started_at=job.started_at or now, progress=None):
@@ -92,6 +154,9 @@ def _take(job: Job, runner: Runner) -> Claim | None:
         job=job, number=number, runner=runner, token_sha256=token_hash(token), lease_expires_at=lease_until()
     )
     if job.kind != Job.Kind.INFERENCE:
+        runner.training_slot_kind = job.kind
         Project.objects.filter(pk=job.project_id).update(last_compute_at=now)
-    Runner.objects.filter(pk=runner.pk).update(busy_at=now)
+    Runner.objects.filter(pk=runner.pk).update(busy_at=now, training_slot_kind=runner.training_slot_kind)
+    if job.turn is not None:
+        turn_serve(turn=job.turn, at=now if number == 1 else None)
     return Claim(job, attempt, token)

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from axons_service.compute.budgets import budget_check
 from axons_service.compute.models import Pool
 from axons_service.exercises.models import Project
 from axons_service.jobs import waiting
@@ -16,6 +17,7 @@ from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services.events import events_append
 from axons_service.jobs.services.inputs import inputs_check
 from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move, state_data
+from axons_service.jobs.services.turns import turn_of, turn_wait
 from axons_service.jobs.states import HELD, TERMINAL, WAITING, Move, State
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
@@ -41,7 +43,8 @@ def job_create(
     """A job for this request, and whether it was created now. The row is the outbox; its message follows the commit.
 
     The same key with the same body gives the first job again. Raises Problem 422: `idempotency_mismatch` for the same
-    key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use.
+    key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use. Raises Problem
+    409 `budget_used_up` for a training beyond the compute budget of the course, the learner or the exercise.
     """
     first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
     if first is not None:
@@ -50,6 +53,8 @@ def job_create(
     pool = Pool.objects.filter(name=spec.body["pool"], is_active=True).first()
     if pool is None:
         raise Problem(422, "pool_unavailable", f"The pool “{spec.body['pool']}” of this exercise takes no jobs now.")
+    if kind == Job.Kind.TRAINING:
+        budget_check(project)
     training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
     try:
         with transaction.atomic():
@@ -65,6 +70,7 @@ def job_create(
                 idempotency_key=idempotency_key,
                 request_sha256=request_sha256,
                 time_limit_seconds=_time_limit(kind, spec.body),
+                turn=turn_of(project=project, pool_id=pool.pk, kind=kind),
             )
             events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
             dispatch_publish(job.pk)
@@ -111,8 +117,10 @@ def job_dispatch(*, job_id: UUID) -> bool:
         if job.cancel_requested:
             job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
             return False
-        moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now())
+        turn = job.turn or turn_of(project=job.project, pool_id=job.pool_id, kind=job.kind)
+        moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now(), turn=turn)
         if moved:
+            turn_wait(turn=turn, since=job.created_at)
             waiting.claimers_notify()
     if moved:
         pool_scale_for_work(pool_id=job.pool_id)

@@ -6,8 +6,9 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from axons_service.compute.accounting import compute_use_add
 from axons_service.compute.models import Runner
-from axons_service.jobs.failures import FailureClass, sentence
+from axons_service.jobs.failures import RETRIED, FailureClass, sentence
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.services.events import events_append
 from axons_service.jobs.states import TABLE, TERMINAL, Move, State
@@ -16,7 +17,7 @@ from axons_service.jobs.states import TABLE, TERMINAL, Move, State
 def job_lock(job_id: UUID) -> Job:
     """The job's row, locked until the end of the transaction (PostgreSQL; SQLite has one writer anyway)."""
     locked = Job.objects.select_for_update(of=("self",), no_key=True)
-    return locked.select_related("project__exercise", "spec", "pool").get(pk=job_id)
+    return locked.select_related("project__exercise", "spec", "pool", "turn").get(pk=job_id)
 
 
 def state_data(job: Job) -> dict[str, Any]:
@@ -57,10 +58,11 @@ def job_end(*, job: Job, state: State, failure_class: FailureClass, message: str
 
 def attempt_end(*, attempt: Attempt, outcome: str, failure_class: str = "", message: str = "") -> bool:
     """End an attempt once; from now on its token opens nothing. True when it was ended here."""
+    now = timezone.now()
     living = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=True)
-    ended = living.update(
-        ended_at=timezone.now(), outcome=outcome, failure_class=failure_class, failure_message=message[:4000]
-    )
+    ended = living.update(ended_at=now, outcome=outcome, failure_class=failure_class, failure_message=message[:4000])
+    if ended and outcome != "lost" and failure_class not in RETRIED:  # our own faults cost nobody a minute
+        compute_use_add(attempt=attempt, ended_at=now)
     if ended and attempt.runner_id is not None:
         Runner.objects.filter(pk=attempt.runner_id).update(busy_at=timezone.now())
     return ended == 1

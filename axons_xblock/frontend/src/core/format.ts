@@ -48,6 +48,21 @@ export function duration(seconds: number): string {
   return minutes ? `${unit(Math.floor(whole / 3600), "hour")} ${unit(minutes, "minute")}` : unit(Math.floor(whole / 3600), "hour");
 }
 
+/** A spread of seconds as "2–4 min": in the unit of its end, rounded outwards; one value where both ends are the same. */
+export function span(low: number, high: number): string {
+  const [name, size] = high < 90 ? (["second", 1] as const) : high < 5400 ? (["minute", 60] as const) : (["hour", 3600] as const);
+  const digits = name === "hour" ? 1 : 0;
+  const from = digits ? Math.floor((low / size) * 10) / 10 : Math.floor(low / size);
+  const to = digits ? Math.ceil((high / size) * 10) / 10 : Math.ceil(high / size);
+  return from >= to ? unit(to, name, digits) : `${number(from, digits)}–${unit(to, name, digits)}`;
+}
+
+/** A day such as "1 December", which is a date of the calendar and of no time zone. */
+export function day(date: string): string {
+  const parsed = new Date(`${date}T00:00:00Z`);
+  return Number.isNaN(parsed.getTime()) ? date : new Intl.DateTimeFormat(getLocale(), { day: "numeric", month: "long", timeZone: "UTC" }).format(parsed);
+}
+
 /** "in" or "ago" in words: "3 minutes ago"; under 45 seconds: "just now". */
 export function relative(time: string, now: number = Date.now()): string {
   const seconds = (new Date(time).getTime() - now) / 1000;

@@ -31,6 +31,7 @@ export interface Spec {
   time_limit_minutes: number;
   max_tries: number;
   grading: Grading | null;
+  compute_minutes_per_learner?: number | null;
 }
 export interface Threshold { at_least: number; score: number }
 export interface Grading { metric: string; thresholds: Threshold[] }
@@ -48,6 +49,15 @@ export interface Picture { sha256: string; label: string; split: string; name: s
 export interface Hyperparameters {
   architecture: string; epochs: number; learning_rate: number; batch_size: number; augmentation: boolean; seed: number;
 }
+export interface QueueReason { code: string; message: string; limit?: number | null; running?: number | null }
+export interface Queue {
+  position: number | null; eta_seconds: number | null; eta_low_seconds?: number | null; eta_high_seconds?: number | null;
+  measurements?: number; measured_on?: "spec" | "kind" | "pool" | null; reason?: QueueReason | null;
+}
+export interface Budget {
+  scope: "course" | "learner" | "exercise"; limit_minutes: number; used_minutes: number; left_minutes: number;
+  period: "day" | "week" | "month" | "always"; renewed_on: string | null; state: "ok" | "short" | "used_up"; message: string;
+}
 export interface Job {
   id: string; kind: JobKind; state: JobState; attempt: number;
   training_set: string | null; hyperparameters: Partial<Hyperparameters> | null; model: string | null; prediction: string | null;
@@ -55,7 +65,7 @@ export interface Job {
   progress: Progress | null;
   metrics: { train?: MetricPoint | null; validation?: MetricPoint | null } | null;
   failure: Failure | null;
-  queue?: { position: number | null; eta_seconds: number | null } | null;
+  queue?: Queue | null;
   cancel_requested: boolean;
 }
 export interface ClassMetrics { label: string; precision: number; recall: number; f1: number; support: number }
@@ -84,7 +94,7 @@ export interface Tries { used: number; max: number | null; left: number | null }
 export interface ProjectState {
   id: string; exercise: { usage: string; course: string }; spec: Spec; spec_hash: string; role: string;
   starter_set: TrainingSet | null; training_sets: TrainingSet[]; jobs: Job[]; models: Model[]; predictions: Prediction[];
-  submissions: Submission[]; tries: Tries; best_score: number | null; cursor: number; supplied_model: Model | null;
+  submissions: Submission[]; tries: Tries; best_score: number | null; budget?: Budget | null; cursor: number; supplied_model: Model | null;
 }
 export interface Grade { earned: number; possible: number }
 export interface Bundle {

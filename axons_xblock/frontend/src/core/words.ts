@@ -89,17 +89,6 @@ export function progressSentence(progress: Progress): string {
   return `${phaseWord(progress.phase)}: ${amount}`;
 }
 
-export function queueSentence(job: Job): string {
-  const position = job.queue?.position;
-  const eta = job.queue?.eta_seconds;
-  const parts: string[] = [];
-  if (position !== null && position !== undefined) {
-    parts.push(position <= 1 ? t("You are next in line.") : tn("{n} job is ahead of yours.", "{n} jobs are ahead of yours.", position - 1));
-  }
-  if (eta !== null && eta !== undefined) parts.push(eta < 2 ? t("It should start any moment.") : t("It should start in about {time}.", { time: duration(eta) }));
-  return parts.join(" ");
-}
-
 /** The share of the points that a value earns: the best threshold it reaches. */
 export function scoreFor(grading: Grading, value: number): number {
   return grading.thresholds.reduce((best, each) => (value >= each.at_least && each.score > best ? each.score : best), 0);

@@ -7,6 +7,7 @@ import type { Hyperparameters } from "../core/types";
 import { architectureDescription, architectureTitle, setTitle, trainingJobs } from "../core/words";
 import { Button, Empty, Notice, Problem } from "../ui/basics";
 import { useUid } from "../ui/uid";
+import { BudgetNote } from "./BudgetNote";
 import { useDesk } from "./context";
 import { defaults, Hyper, mistakesIn } from "./Hyper";
 import { JobPanel } from "./JobPanel";
@@ -57,6 +58,7 @@ export function Train() {
           <Button look="primary" icon="play" type="submit" busy={train.busy} disabled={!ready || Boolean(running)}>{t("Train")}</Button>
           {running ? <p class="ax-help">{t("A run is under way. You can change the values for the next one meanwhile.")}</p> : null}
           {set && !ready ? <Notice kind="info"><p>{set.state === "preparing" ? t("Your pictures are still being checked; training can start right after.") : t("This version of the pictures cannot be used. Choose another one.")}</p></Notice> : null}
+          <BudgetNote budget={project.budget} />
           <Problem error={train.error} />
         </div>
         <fieldset class="ax-choices ax-choices-stacked">

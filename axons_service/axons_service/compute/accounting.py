@@ -1,0 +1,60 @@
+"""Every write of course limits and of what was used of them."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.core.exceptions import ValidationError
+from django.db.models import F
+
+from axons_service.compute.budgets import utc_day
+from axons_service.compute.models import ComputeUse, CourseLimits
+from axons_service.sites.models import Site
+
+if TYPE_CHECKING:
+    from axons_service.jobs.models import Attempt
+
+
+def course_limits_set(
+    *,
+    site: Site,
+    course_key: str,
+    max_running: int | None,
+    course_minutes: int | None,
+    learner_minutes: int | None,
+    period: str,
+) -> CourseLimits:
+    """Set the limits of a course; null takes a limit away. Raises ValidationError for values that make no sense."""
+    values = {
+        "max_running": max_running,
+        "course_minutes": course_minutes,
+        "learner_minutes": learner_minutes,
+        "period": period,
+    }
+    CourseLimits(site=site, course_key=course_key, **values).clean_fields(exclude=["site"])
+    if max_running == 0:
+        raise ValidationError({"max_running": "A course that may run no training at all would wait for ever."})
+    limits, _ = CourseLimits.objects.update_or_create(site=site, course_key=course_key, defaults=values)
+    return limits
+
+
+def compute_use_add(*, attempt: "Attempt", ended_at: datetime) -> None:
+    """Account for an attempt of a training slot that just ended; call once, in the transaction of its end.
+
+    An inference is not counted: it runs beside a training, on minutes that are counted already.
+    """
+    from axons_service.jobs.models import Attempt, Job
+
+    learner, site, course, started_at, kind = Attempt.objects.values_list(
+        "job__project__learner",
+        "job__project__exercise__site",
+        "job__project__exercise__course_key",
+        "started_at",
+        "job__kind",
+    ).get(pk=attempt.pk)
+    if kind == Job.Kind.INFERENCE:
+        return
+    limits, _ = CourseLimits.objects.get_or_create(site_id=site, course_key=course)
+    seconds = max(0.0, (ended_at - started_at).total_seconds())
+    for whose in (learner, ""):  # always in this order: two ends never wait for each other
+        use, _ = ComputeUse.objects.get_or_create(limits=limits, learner=whose, day=utc_day(ended_at))
+        ComputeUse.objects.filter(pk=use.pk).update(seconds=F("seconds") + seconds)

@@ -1,0 +1,168 @@
+"""What was read of a pool's line at one moment, and when its places start."""
+
+import time
+from datetime import datetime
+
+from django.db.models.fields.json import KeyTextTransform
+from django.utils import timezone
+
+from axons_service.compute.models import CourseLimits, Pool, Runner
+from axons_service.compute.providers import provider_of
+from axons_service.compute.scaling import Load, runners_to_start
+from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
+from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
+from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times
+from axons_service.jobs.models import Attempt, CourseTurn, Job
+from axons_service.jobs.selectors import course_trainings
+from axons_service.jobs.states import WAITING
+
+LONG = 500  # a line of more jobs is read again only after LONG_SECONDS
+LONG_SECONDS = 2.0
+
+
+class Forecast:
+    """One line of a pool: inference, or what the training slots take. Eight queries at most, however long it is."""
+
+    def __init__(self, pool: Pool, *, is_inference: bool) -> None:
+        self.read_at = time.monotonic()
+        kinds = JOB_KINDS[is_inference]
+        self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
+        waiting = _waiting(pool.pk, kinds, self._courses)
+        lines = [in_order(job for job in waiting if job.key[1] == kind) for kind in kinds]
+        first, second = lines[0], lines[1] if len(lines) > 1 else []
+        self.order = alternating(first, second)
+        self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
+        self._measured = run_times(pool.pk, kinds)
+        self._begin = start_times(pool) if provider_of(pool).starts_runners else None
+        self.slots = self._slots(pool, is_inference)
+        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
+        limited = {course.limits_id for course in self._courses.values() if course.limits.max_running is not None}
+        self._running = course_trainings(limited) if limited else {}
+
+    def position(self, job: Job) -> int:
+        """1 is next. A job that came after the line was read is placed by the same rules."""
+        return self.positions.get(job.pk) or self._newcomer(job)
+
+    def estimate(self, position: int) -> Estimate:
+        return self._estimates.of(position - 1)
+
+    def measured(self, position: int) -> Measured | None:
+        """The fewest run times that the estimate of this position rests on."""
+        ahead = [self._measured.of(job.key) for job in self.order[: min(position - 1, LONG)]]
+        used = [each for each in [*ahead, *(slot.busy for slot in self.slots)] if each is not None]
+        return min(used, key=lambda each: len(each.seconds), default=None)
+
+    def limits(self, job: Job) -> CourseLimits | None:
+        """The limits of the job's course."""
+        course = self._courses.get(job.turn.course_turn_id) if job.turn is not None else None
+        return course.limits if course is not None else None
+
+    def running(self, limits: CourseLimits) -> int:
+        """Trainings of a course with a limit that run now, in any pool."""
+        return self._running.get(limits.pk, 0)
+
+    def _work(self, job: Waiting) -> Work:
+        measured = self._measured.of(job.key)
+        if job.key[1] != Job.Kind.TRAINING or not job.course:
+            return Work(job.key[1], measured)
+        limits = self._courses[job.course].limits
+        return Work(job.key[1], measured, limits.pk, limits.max_running)
+
+    def _newcomer(self, job: Job) -> int:
+        """Where a job belongs that is not in the line as it was read: behind its own, and in its learner's turn."""
+        turn = job.turn
+        own = [each for each in self.order if turn is not None and each.course == turn.course_turn_id]
+        rounds: dict[int, int] = {}
+        before = 0
+        mine = sum(turn is not None and each.learner == turn.pk for each in own)
+        for each in own:
+            rounds[each.learner] = rounds.get(each.learner, 0) + 1
+            before += rounds[each.learner] <= mine or (
+                rounds[each.learner] == mine + 1 and turn is not None and each.learner_served_at <= turn.served_at
+            )
+        others: dict[int, int] = {}
+        for each in self.order:
+            if turn is None or each.course != turn.course_turn_id:
+                others[each.course] = others.get(each.course, 0) + 1
+        return before + sum(min(count, before + 1) for count in others.values()) + 1
+
+    def _slots(self, pool: Pool, is_inference: bool) -> list[Slot]:
+        """Slots of working machines, of those that start, and of those that the pool will start for this line."""
+        now = timezone.now()
+        alive = Runner.objects.filter(pool=pool, state__in=[Runner.State.STARTING, Runner.State.ACTIVE])
+        runners = list(alive.order_by("pk"))
+        held = _held(pool.pk, is_inference)
+        begin = self._begin
+        slots: list[Slot] = []
+        for runner in runners:
+            if runner.pk in held:
+                key, started_at, course = held[runner.pk]
+                known = self._measured.of(key)
+                elapsed = (now - started_at).total_seconds()
+                slots.append(Slot(known, elapsed, known is None, course, runner.training_slot_kind))
+            elif runner.state == Runner.State.STARTING:
+                slots.append(Slot(begin, (now - runner.created_at).total_seconds(), begin is None))
+            else:
+                slots.append(Slot(last_kind=runner.training_slot_kind))
+        if provider_of(pool).starts_runners:
+            waiting = len(self.order)
+            load = Load(0, waiting, runners) if is_inference else Load(waiting, 0, runners, frozenset(held))
+            slots += [Slot(begin, 0.0, begin is None)] * runners_to_start(pool, load)
+        return slots
+
+
+_long: dict[tuple[int, bool], Forecast] = {}
+
+
+def forecast(pool: Pool, *, is_inference: bool) -> Forecast:
+    """The line; a long one as it was at most LONG_SECONDS ago, so that many who look do not each read it."""
+    known = _long.get((pool.pk, is_inference))
+    if known is not None and time.monotonic() - known.read_at < LONG_SECONDS:
+        return known
+    fresh = Forecast(pool, is_inference=is_inference)
+    _long.pop((pool.pk, is_inference), None)
+    if len(fresh.order) > LONG:
+        _long[pool.pk, is_inference] = fresh
+    return fresh
+
+
+def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> list[Waiting]:
+    rows = Job.objects.filter(pool=pool_id, kind__in=kinds, state__in=WAITING).values_list(
+        "pk",
+        "spec",
+        "kind",
+        KeyTextTransform("architecture", "hyperparameters"),
+        "created_at",
+        "attempt",
+        "turn",
+        "turn__served_at",
+        "turn__course_turn",
+    )
+    found: list[Waiting] = []
+    for pk, spec, kind, architecture, created_at, attempt, turn, served_at, course in rows:
+        key: WorkKey = (spec, kind, architecture)
+        if turn is None or course not in courses:
+            found.append(Waiting(pk, key, created_at, attempt > 0))
+        else:
+            of_course = courses[course].served_at
+            found.append(Waiting(pk, key, created_at, attempt > 0, turn, served_at, course, of_course))
+    return found
+
+
+def _held(pool_id: int, is_inference: bool) -> dict[int, tuple[WorkKey, datetime, int]]:
+    """What the slots of this line do: work, start and limited course, by the id of the runner."""
+    living = Attempt.objects.filter(
+        job__pool=pool_id, job__kind__in=JOB_KINDS[is_inference], ended_at__isnull=True, runner__isnull=False
+    ).values_list(
+        "runner",
+        "job__spec",
+        "job__kind",
+        KeyTextTransform("architecture", "job__hyperparameters"),
+        "started_at",
+        "job__turn__course_turn__limits",
+    )
+    return {
+        runner: ((spec, kind, architecture), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
+        for runner, spec, kind, architecture, started_at, limits in living
+        if runner is not None
+    }

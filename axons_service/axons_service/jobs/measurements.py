@@ -1,0 +1,72 @@
+"""What was measured of a pool: run times of finished work, and how long its machines take to start."""
+
+from collections import defaultdict
+from datetime import datetime
+
+from django.db.models.fields.json import KeyTextTransform
+
+from axons_service.compute.models import Pool, Runner
+from axons_service.jobs.estimate import Measured
+from axons_service.jobs.line import WorkKey
+from axons_service.jobs.models import Attempt, Job
+from axons_service.jobs.states import State
+
+MEASURED = 200  # newest finished jobs of a kind that count
+STARTED = 50  # newest machines that count
+
+
+class RunTimes:
+    """Run times of one pool, from the most alike to the least: same spec, same kind and architecture, same kind."""
+
+    def __init__(self) -> None:
+        self._by: dict[tuple[object, ...], list[float]] = defaultdict(list)
+        self._found: dict[WorkKey, Measured | None] = {}
+
+    def add(self, key: WorkKey, seconds: float) -> None:
+        for basis in _bases(key).values():
+            self._by[basis].append(seconds)
+
+    def of(self, key: WorkKey) -> Measured | None:
+        """What was measured of such work; null when nothing was."""
+        if key not in self._found:
+            known = ((basis, self._by.get(each)) for basis, each in _bases(key).items())
+            first = next(((basis, seconds) for basis, seconds in known if seconds), None)
+            self._found[key] = Measured(tuple(first[1]), first[0]) if first is not None else None
+        return self._found[key]
+
+
+def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:
+    spec, kind, architecture = key
+    return {"spec": (spec, kind, architecture), "kind": (kind, architecture), "pool": (kind,)}
+
+
+def run_times(pool_id: int, kinds: list[str]) -> RunTimes:
+    """Run times of the newest jobs that succeeded in their first attempt; one query per kind."""
+    found = RunTimes()
+    for kind in kinds:
+        done = Attempt.objects.filter(
+            job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
+        ).order_by("-job__finished_at")
+        rows = done.values_list(
+            "job__spec", KeyTextTransform("architecture", "job__hyperparameters"), "started_at", "ended_at"
+        )
+        for spec, architecture, started_at, ended_at in rows[:MEASURED]:
+            if ended_at is not None:
+                found.add((spec, kind, architecture), (ended_at - started_at).total_seconds())
+    return found
+
+
+def start_times(pool: Pool) -> Measured | None:
+    """How long the pool's newest machines took from the order to their first claim; null when none was measured."""
+    ready = Runner.objects.filter(pool=pool, ready_at__isnull=False).order_by("-ready_at")
+    times: list[tuple[datetime, datetime]] = [
+        (created, at) for created, at in ready.values_list("created_at", "ready_at")[:STARTED] if at is not None
+    ]
+    seconds = tuple((at - created).total_seconds() for created, at in times)
+    return Measured(seconds, "pool") if seconds else None
+
+
+JOB_KINDS: dict[bool, list[str]] = {
+    True: [Job.Kind.INFERENCE],
+    False: [Job.Kind.EVALUATION, Job.Kind.TRAINING],
+}
