@@ -4,8 +4,10 @@ import uuid
 
 from django.db import models
 
+from axons_service.storage.models import Trashable
 
-class Job(models.Model):
+
+class Job(Trashable):
     """One request for compute. The row is the outbox: a `queued` row without a message is found by the reconciler."""
 
     class Kind(models.TextChoices):
@@ -106,6 +108,7 @@ class Checkpoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "attempt", "step"], name="checkpoint_step_unique")]
+        indexes = [models.Index(fields=["created_at"], name="checkpoint_by_age")]
 
 
 class Event(models.Model):
@@ -131,7 +134,7 @@ class Event(models.Model):
         indexes = [models.Index(fields=["project", "id"])]
 
 
-class Model(models.Model):
+class Model(Trashable):
     """What a training job leaves, or an author supplies: safetensors weights, manifest, metrics, ONNX export."""
 
     class Source(models.TextChoices):

@@ -148,7 +148,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
-    "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
+    "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 300.0, "options": {"expires": 300}},
 }
 
 # Object store: S3 only.
@@ -193,6 +193,11 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 AXONS_SERVICE_PRIVATE_KEY_FILE = env("AXONS_SERVICE_PRIVATE_KEY_FILE")
 AXONS_LEASE_SECONDS = float(env("AXONS_LEASE_SECONDS", "90"))
 AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
+# Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
+AXONS_LEARNER_QUOTA_BYTES = int(env("AXONS_LEARNER_QUOTA_BYTES", str(2 * 1024**3)))
+AXONS_COURSE_QUOTA_BYTES = int(env("AXONS_COURSE_QUOTA_BYTES", str(200 * 1024**3)))
+# An object that nothing names is garbage once it is older than this: never less than a day.
+AXONS_ORPHAN_GRACE_HOURS = max(24.0, float(env("AXONS_ORPHAN_GRACE_HOURS", "48")))
 
 LOGGING = {
     "version": 1,

@@ -1,9 +1,10 @@
 """The object store: S3, through an internal endpoint for ourselves and a public one for browsers and runners."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import IO, Any, TypedDict, cast
+from typing import IO, Any, NamedTuple, TypedDict, cast
 
 import boto3
 from botocore.config import Config
@@ -26,6 +27,14 @@ class ObjectHead(TypedDict):
 
     bytes: int
     etag: str
+
+
+class StoredObject(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    bytes: int
+    modified_at: datetime
 
 
 @lru_cache(maxsize=8)
@@ -140,10 +149,14 @@ def copy(src: str, dst: str) -> None:
 
 
 def delete(keys: Iterable[str]) -> None:
-    """Delete objects, a thousand a request; missing ones are fine."""
+    """Delete objects, a thousand a request; missing ones are fine. Raises OSError when the store refuses some."""
     remaining = iter(keys)
     while batch := list(islice(remaining, 1000)):
-        client().delete_objects(Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+        answer = client().delete_objects(
+            Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+        )
+        if errors := answer.get("Errors"):
+            raise OSError(f"The store kept {len(errors)} objects, the first is {errors[0].get('Key')}: {errors[0]}.")
 
 
 def list_keys(prefix: str) -> Iterable[str]:
@@ -151,6 +164,23 @@ def list_keys(prefix: str) -> Iterable[str]:
     for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix):
         for item in page.get("Contents", []):
             yield item["Key"]
+
+
+def list_page(prefix: str, *, after: str = "", limit: int = 1000) -> list[StoredObject]:
+    """The next objects below a prefix in the order of their keys, after the key `after`; at most a thousand."""
+    found = client().list_objects_v2(Bucket=bucket(), Prefix=prefix, StartAfter=after, MaxKeys=min(limit, 1000))
+    return [
+        StoredObject(key=item["Key"], bytes=item["Size"], modified_at=item["LastModified"])
+        for item in found.get("Contents", [])
+    ]
+
+
+def list_folders(prefix: str) -> Iterable[str]:
+    """The prefixes one level below a prefix (each ends with a slash), page by page."""
+    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix, Delimiter="/")
+    for page in pages:
+        for item in page.get("CommonPrefixes", []):
+            yield item["Prefix"]
 
 
 def _is_missing(error: ClientError) -> bool:
