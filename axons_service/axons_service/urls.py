@@ -11,6 +11,7 @@ urlpatterns = [
     path("api/v1/", include("axons_service.training_sets.urls")),
     path("api/v1/", include("axons_service.jobs.urls")),
     path("api/v1/", include("axons_service.grading.urls")),
+    path("api/v1/", include("axons_service.operations.retention.urls")),
     path(
         "api/v1/schema",
         SpectacularAPIView.as_view(authentication_classes=[], permission_classes=[]),

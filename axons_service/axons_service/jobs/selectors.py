@@ -37,6 +37,12 @@ def project_jobs(project: Project, limit: int = 50) -> list[Job]:
     return list(jobs().filter(project=project, trash__isnull=True).order_by("-created_at")[:limit])
 
 
+def project_runs(project: Project) -> list[UUID]:
+    """Every run the project ever had, oldest first, so that a run keeps its number when others are deleted."""
+    runs = Job.objects.filter(project=project, kind=Job.Kind.TRAINING)
+    return list(runs.order_by("created_at").values_list("pk", flat=True))
+
+
 def project_models(project: Project, limit: int = 50) -> list[Model]:
     """The project's newest models, newest first."""
     return list(models().filter(project=project, trash__isnull=True).order_by("-created_at")[:limit])

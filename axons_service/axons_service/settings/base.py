@@ -118,6 +118,9 @@ SPECTACULAR_SETTINGS = {
         "TrainingSetKindEnum": ["starter", "project"],
         "TrainingSetStateEnum": "axons_service.training_sets.models.TrainingSet.State",
         "SubmissionStateEnum": "axons_service.grading.models.Submission.State",
+        "TrashKindEnum": "axons_service.storage.models.Trash.Kind",
+        "TrashStateEnum": ["in_trash", "restored", "deleted"],
+        "TrashReasonEnum": "axons_service.storage.models.Trash.Reason",
     },
 }
 

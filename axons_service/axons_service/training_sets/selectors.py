@@ -64,7 +64,9 @@ def usable_base(project: Project, base_id: UUID) -> TrainingSet:
     if base.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
     if base.trash_id is not None:
-        raise Problem(409, "in_trash", "This training set is in the trash. Restore it first, then make a version of it.")
+        raise Problem(
+            409, "in_trash", "This training set is in the trash. Restore it first, then make a version of it."
+        )
     return base
 
 

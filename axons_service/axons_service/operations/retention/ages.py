@@ -85,7 +85,7 @@ def ended_policies(today: date | None = None) -> list[CoursePolicy]:
     """The courses whose retention is over."""
     day = today or timezone.now().date()
     dated = CoursePolicy.objects.filter(ends_on__isnull=False, retention_days__isnull=False, ends_on__lt=day)
-    return [policy for policy in dated if _over_on(policy) <= day]
+    return [policy for policy in dated if policy_over_on(policy) <= day]
 
 
 def course_projects(policy: CoursePolicy, *, older_than: datetime) -> QuerySet[Project]:
@@ -137,7 +137,8 @@ def _one(project: Project, policy: CoursePolicy) -> int:
         return 0
 
 
-def _over_on(policy: CoursePolicy) -> date:
+def policy_over_on(policy: CoursePolicy) -> date:
+    """The first day on which the course's work goes to the trash."""
     assert policy.ends_on is not None, "only dated policies come here"
     assert policy.retention_days is not None, "only dated policies come here"
     return policy.ends_on + timedelta(days=policy.retention_days + 1)
