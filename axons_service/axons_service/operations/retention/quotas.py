@@ -89,7 +89,7 @@ def quota_reserve(*, project: Project, wanted: int) -> None:
     Raises Problem 409 `storage_full` or `course_storage_full`, with a sentence that says what fills it.
     """
     exercise = project.exercise
-    key = {"site_id": exercise.site_id, "course_key": exercise.course_key}
+    key: dict[str, Any] = {"site_id": exercise.site_id, "course_key": exercise.course_key}
     CoursePolicy.objects.get_or_create(**key)
     policy = CoursePolicy.objects.select_for_update(no_key=True).get(**key)
     own = learner_room(project, policy)

@@ -192,7 +192,7 @@ def _deletable(project: Project, uses: Uses, older_than: datetime | None) -> dic
         ("jobs", Job.objects.filter(state__in=TERMINAL), uses.jobs),
         ("models", Model.objects, uses.models),
     ):
-        free = rows.filter(old, project=project, trash__isnull=True).values_list("pk", flat=True)  # type: ignore[attr-defined]
+        free = rows.filter(old, project=project, trash__isnull=True).values_list("pk", flat=True)
         found[name] = [pk for pk in free if pk not in used]
     return found
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from axons_service.exercises.models import Project
 from axons_service.grading.models import Submission
-from axons_service.jobs.models import Job, Model
+from axons_service.jobs.models import Job
 from axons_service.jobs.states import LIVE
 from axons_service.training_sets.models import TrainingSet
 
@@ -53,8 +53,3 @@ def project_uses(project: Project) -> Uses:
         uses.training_sets.setdefault(parent, PARENT)
         uses.busy = True
     return uses
-
-
-def run_models(job_ids: list[UUID]) -> dict[UUID, UUID]:
-    """The model of each run: {job: model}."""
-    return dict(Model.objects.filter(job_id__in=job_ids).values_list("job_id", "pk"))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ import { hyperparameterSummary, progressSentence, queueSentence, runName, stateW
 import { Announce, Button, Notice, Problem, ProgressBar } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
 import { useDesk } from "./context";
+import { Discard } from "./Trash";
 
 export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: CurveData }) {
   const { session, project, go, chooseModel } = useDesk();
@@ -43,6 +44,7 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
         <p class="ax-job-sentence">{sentence}</p>
       )}
       {job.attempt > 1 && !over ? <p class="ax-note">{t("The machine was lost; the run goes on from its last saved point (attempt {n}). This costs you nothing.", { n: job.attempt })}</p> : null}
+      {over ? <Discard kind="job" object={job.id}>{t("Delete this run")}</Discard> : null}
       <Problem error={cancel.error} />
       <Announce text={validation && !over ? `${sentence} ${t("Accuracy on held-back pictures: {accuracy}.", { accuracy: percent(validation.accuracy) })}` : sentence} />
       {drawn ? (
