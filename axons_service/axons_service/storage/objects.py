@@ -175,12 +175,27 @@ def list_page(prefix: str, *, after: str = "", limit: int = 1000) -> list[Stored
     ]
 
 
-def list_folders(prefix: str) -> Iterable[str]:
-    """The prefixes one level below a prefix (each ends with a slash), page by page."""
-    pages = client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix, Delimiter="/")
+def list_folders(prefix: str, *, after: str = "") -> Iterable[str]:
+    """The prefixes one level below a prefix (each ends with a slash) with keys after `after`, page by page."""
+    pages = (
+        client()
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=bucket(), Prefix=prefix, Delimiter="/", StartAfter=after)
+    )
     for page in pages:
         for item in page.get("CommonPrefixes", []):
             yield item["Prefix"]
+
+
+def multiparts_abort(*, older_than: datetime) -> int:
+    """Give up uploads in parts that were begun before `older_than` and never completed; how many."""
+    aborted = 0
+    for page in client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket()):
+        for item in page.get("Uploads", []):
+            if item["Initiated"] < older_than:
+                client().abort_multipart_upload(Bucket=bucket(), Key=item["Key"], UploadId=item["UploadId"])
+                aborted += 1
+    return aborted
 
 
 def _is_missing(error: ClientError) -> bool:

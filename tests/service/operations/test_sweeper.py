@@ -10,7 +10,7 @@ from django.utils import timezone
 from axons_service.exercises.models import Project
 from axons_service.jobs.artifacts import model_id
 from axons_service.jobs.models import Checkpoint
-from axons_service.operations.retention import ages, collect, trash
+from axons_service.operations.retention import ages, collect, ownership, trash
 from axons_service.operations.retention.references import References
 from axons_service.operations.retention.sweep import sweep_run
 from axons_service.storage import keys, objects
@@ -43,7 +43,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def orphans() -> SweepPass:
     """A whole orphan pass from the beginning."""
-    SweepPass.objects.all().delete()
+    SweepPass.objects.filter(name=collect.ORPHANS).delete()
     state = collect.orphans_collect()
     while state.finished_at is None:
         state = collect.orphans_collect()
@@ -98,7 +98,7 @@ class TestWhatIsNamedStays:
         ]
         for key in others:
             objects.put_bytes(key, b"x", "application/octet-stream")
-        before = set(objects.list_keys(""))
+        before = {*objects.list_keys(""), ownership.KEY}
         later(1000 * DAY)
         assert orphans().objects_deleted == 0
         assert set(objects.list_keys("")) == before
@@ -160,10 +160,22 @@ class TestGarbage:
         later(DAY)
         call_command("sweep", "--dry-run")
         assert "8 objects that nothing names, 32 bytes" in capsys.readouterr().out
-        assert set(objects.list_keys("")) == set(gone)
+        assert set(objects.list_keys("sites/")) == set(gone)
         state = orphans()
         assert (state.objects_deleted, state.bytes_deleted) == (8, 32)
-        assert list(objects.list_keys("")) == []
+        assert list(objects.list_keys("sites/")) == []
+
+    def test_the_bucket_of_another_database_is_left_alone(
+        self, project: Project, later: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A service that was started with an empty database would take everything for garbage."""
+        objects.put_bytes(f"{keys.project_prefix(project)}models/{project.pk}/x", b"x", "image/jpeg")
+        objects.put_bytes(ownership.KEY, b"another", "text/plain")
+        later(3 * DAY)
+        assert orphans().objects_deleted == 0
+        assert "belongs to another database" in caplog.text
+        call_command("storage_prepare", "--take-over")
+        assert orphans().objects_deleted == 1
 
     def test_a_pass_goes_on_where_it_stopped(self, project: Project, later: Any, monkeypatch: Any) -> None:
         monkeypatch.setattr(collect, "PAGE", 2)
@@ -325,6 +337,13 @@ class TestAge:
         assert ages.tmp_sweep() == ages.Swept(2, 2)
         assert retained.stored("") == [mine]
 
+    def test_uploads_in_parts_that_were_left_are_given_up_after_a_day(self, project: Project, later: Any) -> None:
+        objects.client().create_multipart_upload(Bucket=objects.bucket(), Key="tmp/2020-01-01/x/file")
+        assert ages.multiparts_sweep() == 0
+        later(DAY + timedelta(minutes=1))
+        assert ages.multiparts_sweep() == 1
+        assert ages.multiparts_sweep() == 0
+
     def test_an_upload_that_a_job_or_a_set_waits_for_is_not_old(
         self, project: Project, ben: Caller, later: Any
     ) -> None:
@@ -356,7 +375,7 @@ class TestAge:
         assert "deletions: 5\n" in said
         assert "tmp: 1\n" in said
         assert "orphans: 1\n" in said
-        assert retained.stored("") == []
+        assert retained.stored("") == [ownership.KEY]
 
     def test_a_rule_that_fails_does_not_stop_the_others(
         self, project: Project, later: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

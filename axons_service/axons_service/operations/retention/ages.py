@@ -81,6 +81,11 @@ def tmp_sweep(*, pages: int = 10, dry_run: bool = False) -> Swept:
     return Swept(count, size)
 
 
+def multiparts_sweep() -> int:
+    """Give up uploads in parts that were left a day ago; how many."""
+    return objects.multiparts_abort(older_than=timezone.now() - TMP_LIFE)
+
+
 def ended_policies(today: date | None = None) -> list[CoursePolicy]:
     """The courses whose retention is over."""
     day = today or timezone.now().date()

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -12,6 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
+from axons_service.operations.retention.ownership import bucket_is_ours
 from axons_service.operations.retention.references import References, project_references
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
@@ -84,7 +86,8 @@ def deletions_drain(*, limit: int = 20) -> int:
 def orphans_collect(*, pages: int = 20) -> SweepPass:
     """Go on with the daily pass over all projects' objects, at most `pages` pages; returns how far it is.
 
-    Only sites that are registered here are looked at: another deployment may share the bucket.
+    Only sites that are registered here are looked at: another deployment may share the bucket. In the bucket of
+    another database nothing is deleted.
     """
     state, _ = SweepPass.objects.get_or_create(name=ORPHANS)
     now = timezone.now()
@@ -93,6 +96,15 @@ def orphans_collect(*, pages: int = 20) -> SweepPass:
         state.objects_deleted = state.bytes_deleted = 0
         state.save()
     if state.finished_at is not None:
+        return state
+    if not bucket_is_ours():
+        logger.error(
+            "The bucket %s belongs to another database: nothing in it is taken for garbage. If that database is gone "
+            "for good, run `axons-service storage_prepare --take-over`.",
+            objects.bucket(),
+        )
+        state.finished_at = now
+        state.save(update_fields=["finished_at"])
         return state
     for prefix in _project_prefixes(state.cursor):
         if pages <= 0:
@@ -165,14 +177,15 @@ def _project_pages(state: SweepPass, prefix: str, after: str | None, pages: int)
     return pages
 
 
-def _project_prefixes(cursor: str) -> list[str]:
+def _project_prefixes(cursor: str) -> Iterator[str]:
     """The prefixes of all projects of our sites that have objects, in order, from where the cursor stands."""
-    found: list[str] = []
-    for site_id in Site.objects.order_by("pk").values_list("pk", flat=True):
-        for prefix in objects.list_folders(f"{keys.site_prefix(site_id)}projects/"):
+    sites = Site.objects.values_list("pk", flat=True)
+    for folder in sorted(f"{keys.site_prefix(pk)}projects/" for pk in sites):
+        if cursor[: len(folder)] > folder:
+            continue  # this site is done
+        for prefix in objects.list_folders(folder, after=cursor if cursor.startswith(folder) else ""):
             if PROJECT.fullmatch(prefix):
-                found.append(prefix)
-    return [prefix for prefix in sorted(found) if f"{prefix}~" > cursor]
+                yield prefix
 
 
 def _project_id(prefix: str) -> UUID:

@@ -171,9 +171,7 @@ def _full(project: Project, room: Room, wanted: int) -> str:
 
 
 def _with_trash(trashed: int) -> str:
-    return (
-        f", and empty the trash, which holds {bytes_text(trashed)} of it" if trashed else ", and then empty the trash"
-    )
+    return f", and empty the trash, which holds {bytes_text(trashed)} of it" if trashed else ", then empty the trash"
 
 
 def _course_full(room: Room, wanted: int) -> str:

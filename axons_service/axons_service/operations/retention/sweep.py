@@ -43,6 +43,7 @@ def sweep_run(*, seconds: float = SECONDS) -> dict[str, int]:
         "checkpoints": lambda: ages.checkpoints_sweep().count,
         "deletions": collect.deletions_drain,
         "tmp": lambda: ages.tmp_sweep().count,
+        "multiparts": ages.multiparts_sweep,
     }
     done = {rule: _repeat(rule, act, deadline) for rule, act in rules.items()}
     done["orphans"] = _orphans(deadline)
