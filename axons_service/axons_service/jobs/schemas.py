@@ -7,7 +7,7 @@ from rest_framework import serializers
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 
-EVENT_KINDS = ("state", "metrics", "resources", "log", "progress", "training_set", "submission")
+EVENT_KINDS = ("state", "metrics", "resources", "log", "progress", "training_set", "submission", "trash")
 Shape = serializers.Serializer[Any]
 
 

@@ -38,13 +38,13 @@ class StoredObject(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def _client(endpoint: str, region: str, access_key: str, secret_key: str) -> Any:
+def _client(endpoint: str, region: str, access_key: str, secret_key: str, patient: bool = True) -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
         connect_timeout=5,
-        read_timeout=60,
-        retries={"max_attempts": 4, "mode": "standard"},
+        read_timeout=60 if patient else 10,
+        retries={"max_attempts": 4 if patient else 1, "mode": "standard"},
         max_pool_connections=20,
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -59,11 +59,14 @@ def _client(endpoint: str, region: str, access_key: str, secret_key: str) -> Any
     )
 
 
-def client(*, internal: bool = True) -> Any:
-    """The S3 client of the internal endpoint, or of the public one (only for presigning)."""
+def client(*, internal: bool = True, patient: bool = True) -> Any:
+    """The S3 client of the internal endpoint, or of the public one (only for presigning).
+
+    One that is not `patient` gives up after 10 s and one try: for requests that are made while a lock is held.
+    """
     s3 = settings.AXONS_S3
     endpoint = s3["endpoint"] if internal else s3["public_endpoint"]
-    return _client(endpoint, s3["region"], s3["access_key"], s3["secret_key"])
+    return _client(endpoint, s3["region"], s3["access_key"], s3["secret_key"], patient)
 
 
 def bucket() -> str:
@@ -148,11 +151,11 @@ def copy(src: str, dst: str) -> None:
     client().copy_object(Bucket=bucket(), Key=dst, CopySource={"Bucket": bucket(), "Key": src})
 
 
-def delete(keys: Iterable[str]) -> None:
+def delete(keys: Iterable[str], *, patient: bool = True) -> None:
     """Delete objects, a thousand a request; missing ones are fine. Raises OSError when the store refuses some."""
     remaining = iter(keys)
     while batch := list(islice(remaining, 1000)):
-        answer = client().delete_objects(
+        answer = client(patient=patient).delete_objects(
             Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
         )
         if errors := answer.get("Errors"):

@@ -64,7 +64,7 @@ class TestRows:
     def test_everything_of_the_learner_goes_and_nothing_of_others(
         self, course: Lms, anna: Caller, ben: Caller, worker: Caller, project: Project, monkeypatch: Any
     ) -> None:
-        monkeypatch.setattr(objects, "delete", lambda keys: None)
+        monkeypatch.setattr(objects, "delete", lambda keys, **how: None)
         ben.open()
         fill(project)
         theirs = fill(ben.project())

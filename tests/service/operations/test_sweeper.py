@@ -183,12 +183,11 @@ class TestGarbage:
         for n in range(7):
             objects.put_bytes(f"{prefix}blobs/sha256/{n:02d}/{n:064d}", b"x", "image/jpeg")
         later(3 * DAY)
-        left = []
-        for _ in range(5):
-            state = collect.orphans_collect(pages=1)
+        state, left = collect.orphans_collect(pages=1), [7]
+        while state.finished_at is None:  # the server also lists empty folders of projects that were there before
             left.append(len(retained.stored(prefix)))
-        assert left == [5, 3, 1, 0, 0]
-        assert state.finished_at is not None
+            state = collect.orphans_collect(pages=1)
+        assert sorted(set(left), reverse=True) == [7, 5, 3, 1, 0]
         assert state.objects_deleted == 7
         objects.put_bytes(f"{prefix}blobs/sha256/ff/{'f' * 64}", b"x", "image/jpeg")
         assert collect.orphans_collect().objects_deleted == 7
@@ -235,7 +234,7 @@ class TestGarbage:
         mine = retained.stored_set(project, retained.pictures("one"))
         purge(project, "training_set", mine)
 
-        def killed(doomed: Any) -> None:
+        def killed(doomed: Any, **how: Any) -> None:
             first = next(iter(doomed))
             real([first])
             raise SystemExit("killed")
@@ -261,8 +260,8 @@ class TestGarbage:
         real = collect.project_references
         asked: list[References] = []
 
-        def between(project_id: Any) -> References:
-            asked.append(real(project_id))
+        def between(project_id: Any, pictures: Any) -> References:
+            asked.append(real(project_id, pictures))
             TrainingSet.objects.filter(pk=mine.pk).update(purged_at=None)
             return asked[-1]
 

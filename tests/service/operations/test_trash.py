@@ -75,6 +75,27 @@ def test_a_tried_picture_goes_with_its_job(anna: Caller, project: Project) -> No
     assert shown(anna, project)["models"] == [str(model.pk)]
 
 
+def test_every_open_page_hears_of_it(anna: Caller, project: Project) -> None:
+    model = retained.model(project)
+    entry = retained.read(put(anna, project, "model", model), 201)
+    for act in ("restore", "restore"):
+        anna.post(f"/projects/{project.pk}/trash/{entry['id']}/{act}")
+    events = anna.get(f"/projects/{project.pk}/events", after=0).json()["events"]
+    assert [(event["kind"], event["data"]["entry"]["state"]) for event in events] == [
+        ("trash", "in_trash"),
+        ("trash", "restored"),
+    ]
+
+
+def test_many_things_are_looked_for_in_one_folder(project: Project) -> None:
+    for _ in range(trash.MANY + 1):
+        retained.model(project)
+    entry = trash.trash_put(project=project, kind="project", object_id=project.pk, by="anna")[0]
+    trash.trash_purge(entry=entry)
+    base = f"sites/{project.exercise.site_id}/projects/{project.pk}"
+    assert set(Deletion.objects.values_list("prefix", flat=True)) == {f"{base}/jobs/", f"{base}/models/"}
+
+
 def test_the_same_deletion_twice_is_one(anna: Caller, project: Project) -> None:
     model = retained.model(project)
     first = retained.read(put(anna, project, "model", model), 201)

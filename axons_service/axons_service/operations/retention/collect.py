@@ -58,15 +58,16 @@ def prefix_collect(
     page = objects.list_page(prefix, after=after, limit=PAGE)
     last = page[-1].key if len(page) == PAGE else None
     old = [each for each in page if older_than is None or each.modified_at < older_than]
-    references = project_references(project_id)
+    pictures: dict[str, frozenset[str]] = {}
+    references = project_references(project_id, pictures)
     if dry_run or not _garbage(old, references, found[0]):
         doomed = _garbage(old, references, found[0])
         return Collected(len(doomed), sum(each.bytes for each in doomed), last, references.is_preparing)
     with transaction.atomic():
         list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
-        references = project_references(project_id)
+        references = project_references(project_id, pictures)
         doomed = _garbage(old, references, found[0])
-        objects.delete(each.key for each in doomed)
+        objects.delete((each.key for each in doomed), patient=False)  # heartbeats of the project wait for the lock
     return Collected(len(doomed), sum(each.bytes for each in doomed), last, references.is_preparing)
 
 
@@ -183,7 +184,12 @@ def _project_prefixes(cursor: str) -> Iterator[str]:
     for folder in sorted(f"{keys.site_prefix(pk)}projects/" for pk in sites):
         if cursor[: len(folder)] > folder:
             continue  # this site is done
-        for prefix in objects.list_folders(folder, after=cursor if cursor.startswith(folder) else ""):
+        after = ""
+        if cursor.startswith(folder) and (half := PROJECT.match(cursor)) is not None:
+            after = f"{half[0]}~"
+            if cursor != after:  # stores differ in whether a listing after a key shows that key's own folder
+                yield half[0]
+        for prefix in objects.list_folders(folder, after=after):
             if PROJECT.fullmatch(prefix):
                 yield prefix
 

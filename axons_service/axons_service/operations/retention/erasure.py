@@ -49,6 +49,8 @@ def learner_erase(*, site: Site, learner: str, requested_by: str) -> Erasure:
 @transaction.atomic
 def _project_erase(project: Project) -> int:
     """Delete a project's rows, the referring ones first; its objects are queued in the same transaction."""
+    # jobs before their project: the order in which everyone locks
+    list(Job.objects.select_for_update().filter(project=project).order_by("pk").values_list("pk"))
     if Project.objects.select_for_update().filter(pk=project.pk).first() is None:
         return 0
     waiting = list(Upload.objects.filter(project=project).values_list("key", flat=True))

@@ -47,9 +47,10 @@ class References:
         return False
 
 
-def project_references(project_id: UUID) -> References:
+def project_references(project_id: UUID, pictures: dict[str, frozenset[str]] | None = None) -> References:
     """Everything that a project names: a constant number of queries, and each living set's manifest once.
 
+    `pictures` remembers what manifests list, {key: hashes}: with it a second look asks the database alone.
     Things in the trash are named until they are given up. While a set is being prepared nothing of training sets is
     garbage. Raises FileNotFoundError or ValueError when a manifest cannot be read: then nobody knows what it names.
     """
@@ -57,6 +58,7 @@ def project_references(project_id: UUID) -> References:
     if project is None:
         return References()
     found = References(exists=True)
+    pictures = {} if pictures is None else pictures
     sets = TrainingSet.objects.filter(project=project, purged_at__isnull=True)
     columns = ("pk", "state", "manifest_key", "manifest_sha256", "shards")
     for pk, state, manifest_key, manifest_sha256, shards in sets.values_list(*columns):
@@ -67,8 +69,10 @@ def project_references(project_id: UUID) -> References:
         found.sets.add(str(pk))
         found.shards.update(shard["key"] for shard in shards)
         if manifest_key:
-            manifest = manifest_load(manifest_key, manifest_sha256)
-            found.hashes.update(image["sha256"] for image in manifest["images"])
+            if manifest_key not in pictures:
+                manifest = manifest_load(manifest_key, manifest_sha256)
+                pictures[manifest_key] = frozenset(image["sha256"] for image in manifest["images"])
+            found.hashes.update(pictures[manifest_key])
     jobs = Job.objects.filter(project=project, purged_at__isnull=True).only("pk", "state", "attempt", "kind")
     for job in jobs:
         over = job.state in TERMINAL

@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from axons_service.exercises.models import Project
 from axons_service.jobs.models import Checkpoint, Event, Job, Model, Prediction
+from axons_service.jobs.services import event_append
 from axons_service.jobs.states import TERMINAL
 from axons_service.operations.problems import Problem
+from axons_service.operations.retention.selectors import trash_output
 from axons_service.operations.retention.uses import Uses, project_uses
 from axons_service.storage import keys
 from axons_service.storage.models import Deletion, Trash
@@ -23,6 +25,7 @@ from axons_service.training_sets.manifests import stored_bytes
 from axons_service.training_sets.models import TrainingSet
 
 UNDO = timedelta(days=14)
+MANY = 20
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +79,7 @@ def trash_restore(*, entry: Trash) -> Trash:
             entry.save(update_fields=["restored_at"])
             for model in (TrainingSet, Job, Model):
                 model.objects.filter(trash=entry).update(trash=None, kept_at=entry.restored_at)
+            _tell(entry)
     return entry
 
 
@@ -95,6 +99,7 @@ def trash_purge(*, entry: Trash) -> Trash:
             entry.purged_at = timezone.now()
             entry.bytes = 0
             entry.save(update_fields=["purged_at", "bytes"])
+            _tell(entry)
     return entry
 
 
@@ -214,6 +219,12 @@ def _mark(
     total += Checkpoint.objects.filter(job__trash=entry).aggregate(total=Sum("bytes"))["total"] or 0
     entry.bytes = total
     entry.save(update_fields=["bytes", "reason"])
+    _tell(entry)
+
+
+def _tell(entry: Trash) -> None:
+    """Have every open page of the project look again."""
+    event_append(project=entry.project, job=None, kind="trash", data={"entry": trash_output(entry)})
 
 
 def _keep_used(entry: Trash) -> None:
@@ -231,20 +242,25 @@ def _give_up(entry: Trash, project: Project) -> None:
     prefix = keys.project_prefix(project)
     models = list(Model.objects.filter(trash=entry).values_list("pk", flat=True))
     Model.objects.filter(trash=entry).update(purged_at=now, stored_bytes=0, files=[], metrics={}, description={})
-    for pk in models:
-        deletion_queue(project_id=project.pk, prefix=f"{prefix}models/{pk}/")
+    _queue(project, f"{prefix}models/", models)
     jobs = list(Job.objects.filter(trash=entry).values_list("pk", flat=True))
     Job.objects.filter(trash=entry).update(purged_at=now, stored_bytes=0)
     Checkpoint.objects.filter(job__in=jobs).delete()
     Event.objects.filter(job__in=jobs).delete()
     Prediction.objects.filter(job__in=jobs).delete()
-    for pk in jobs:
-        deletion_queue(project_id=project.pk, prefix=f"{prefix}jobs/{pk}/")
+    _queue(project, f"{prefix}jobs/", jobs)
     sets = TrainingSet.objects.filter(trash=entry)
     if sets.update(purged_at=now, report=[], request={}, message=""):
         sets_recount(project)
         for folder in ("training-sets/", "blobs/", "thumbnails/"):
             deletion_queue(project_id=project.pk, prefix=f"{prefix}{folder}")
+
+
+def _queue(project: Project, folder: str, ids: list[UUID]) -> None:
+    """Look below each thing's own prefix; below the whole folder when there are many."""
+    prefixes = [folder] if len(ids) > MANY else [f"{folder}{pk}/" for pk in ids]
+    for prefix in prefixes:
+        deletion_queue(project_id=project.pk, prefix=prefix)
 
 
 def sets_recount(project: Project) -> None:

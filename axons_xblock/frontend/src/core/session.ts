@@ -93,7 +93,7 @@ export class Session {
       // What a finished job left (model, prediction, report) is in the project, not in the event.
       const ended = event.kind === "state" && isTerminal((event.data["state"] as Job["state"]) ?? "queued");
       const stranger = event.job !== null && event.job !== undefined && !known.has(event.job);
-      if (ended || stranger || event.kind === "training_set" || event.kind === "submission") this.refreshSoon();
+      if (ended || stranger || event.kind === "training_set" || event.kind === "submission" || event.kind === "trash") this.refreshSoon();
       if (event.kind === "submission") void this.followGrade();
     }
   }

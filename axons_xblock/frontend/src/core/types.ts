@@ -101,7 +101,7 @@ export interface Bundle {
   user?: { role: string; can_grade: boolean }; grade?: Grade | null; block?: { display_name: string; weight: number };
 }
 
-export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission";
+export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission" | "trash";
 export interface AxonsEvent {
   id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
 }
