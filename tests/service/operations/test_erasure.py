@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from axons_service.exercises.models import Project
@@ -124,6 +125,18 @@ class TestRows:
         assert capsys.readouterr().out.startswith("1 projects and 1 rows erased")
         with pytest.raises(CommandError, match="There is no site nowhere"):
             call_command("learner_erase", "--site=nowhere", "--learner=anna")
+
+
+def test_no_other_table_knows_a_learner() -> None:
+    """A model with a learner's id that erasure does not know would keep it for ever: teach `learner_erase` first."""
+    names = ("learner", "grader", "deleted_by")
+    found = {
+        f"{model.__name__}.{field.name}"
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if field.name in names and not field.is_relation
+    }
+    assert found == {"Project.learner", "Review.grader", "Trash.deleted_by"}
 
 
 @pytest.mark.django_db(transaction=True)

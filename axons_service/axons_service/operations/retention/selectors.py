@@ -58,4 +58,4 @@ def _cursor(text: str) -> tuple[datetime, UUID]:
             raise ValueError(text)
         return parsed, UUID(last)
     except ValueError as error:
-        raise Problem(400, "invalid_cursor", "The cursor is none that this service gave out.") from error
+        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.") from error
