@@ -44,7 +44,6 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
         <p class="ax-job-sentence">{sentence}</p>
       )}
       {job.attempt > 1 && !over ? <p class="ax-note">{t("The machine was lost; the run goes on from its last saved point (attempt {n}). This costs you nothing.", { n: job.attempt })}</p> : null}
-      {over ? <Discard kind="job" object={job.id}>{t("Delete this run")}</Discard> : null}
       <Problem error={cancel.error} />
       <Announce text={validation && !over ? `${sentence} ${t("Accuracy on held-back pictures: {accuracy}.", { accuracy: percent(validation.accuracy) })}` : sentence} />
       {drawn ? (
@@ -57,10 +56,15 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
       )}
       {over && !drawn && job.state === "succeeded" && !curves.complete ? <div class="ax-curves-wait" aria-hidden="true"><span /><span /></div> : null}
       <Resources curves={curves} running={!over} />
-      {job.state === "succeeded" && model ? (
+      {over ? (
         <div class="ax-row ax-actions">
-          <Button look="primary" onClick={() => { chooseModel(model.id); go("results"); }}>{t("See what it gets wrong")}</Button>
-          <Button onClick={() => { chooseModel(model.id); go("try"); }}>{t("Try it on a picture")}</Button>
+          {job.state === "succeeded" && model ? (
+            <>
+              <Button look="primary" onClick={() => { chooseModel(model.id); go("results"); }}>{t("See what it gets wrong")}</Button>
+              <Button onClick={() => { chooseModel(model.id); go("try"); }}>{t("Try it on a picture")}</Button>
+            </>
+          ) : null}
+          <Discard kind="job" object={job.id}>{t("Delete this run")}</Discard>
         </div>
       ) : null}
       {curves.log.length > 0 ? (

@@ -56,9 +56,11 @@ export function StorageNotice({ project }: { project: ProjectState }) {
   const storage = project.storage;
   if (!storage?.message) return null;
   return (
-    <Notice kind={storage.level === "full" ? "error" : "warning"} title={storage.level === "full" ? t("There is no room left") : t("The room is getting short")}>
-      <p>{storage.message}</p>
-    </Notice>
+    <div class="ax-room">
+      <Notice kind={storage.level === "full" ? "error" : "warning"} title={storage.level === "full" ? t("There is no room left") : t("The room is getting short")}>
+        <p>{storage.message}</p>
+      </Notice>
+    </div>
   );
 }
 
