@@ -145,6 +145,21 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
         """Hand in a model."""
         return StudentAPI(self).submission_create(data)
 
+    @json_handler
+    def trash_put(self, data: Json) -> Any:
+        """Delete something, with 14 days to undo it."""
+        return StudentAPI(self).trash_put(data)
+
+    @json_handler
+    def trash_restore(self, data: Json) -> Any:
+        """Undo a deletion."""
+        return StudentAPI(self).trash_restore(data)
+
+    @json_handler
+    def trash_purge(self, data: Json) -> Any:
+        """Delete something for good."""
+        return StudentAPI(self).trash_purge(data)
+
     @XBlock.handler
     def student_view_user_state(self, request: Any, suffix: str = "") -> Response:
         """For mobile apps: the learner's own grade."""

@@ -18,6 +18,9 @@ STUDENT_HANDLERS = (
     "job_create",
     "job_cancel",
     "submission_create",
+    "trash_put",
+    "trash_restore",
+    "trash_purge",
 )
 STAFF_HANDLERS = ("staff_submissions", "staff_review")
 STUDIO_HANDLERS = ("studio_load", "studio_save")

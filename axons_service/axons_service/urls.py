@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("axons_service.jobs.urls")),
     path("api/v1/", include("axons_service.grading.urls")),
     path("api/v1/schema", schema, name="schema"),
+    path("api/v1/", include("axons_service.operations.retention.urls")),
     path("runner/v1/", include("axons_service.jobs.runner_urls")),
     path("health/live", operations.live, name="live"),
     path("health/ready", operations.ready, name="ready"),

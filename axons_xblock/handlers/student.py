@@ -22,7 +22,8 @@ _READABLE = [
         r"/submissions/{id}",
     )
 ]
-_PROJECT = re.compile(rf"/projects/{_ID}(/events)?")
+_PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash)?")
+_TRASH_KINDS = ("training_set", "job", "model", "project")
 _QUERY = {"after", "label", "split", "limit"}
 
 
@@ -83,6 +84,21 @@ class StudentAPI:
         """Hand in a model."""
         return self._change("/submissions", data, idempotent=True)
 
+    def trash_put(self, data: Json) -> Any:
+        """Delete a training set, run or model of the viewer's, or all of them, with 14 days to undo it."""
+        kind = data.get("kind")
+        if kind not in _TRASH_KINDS:
+            raise bad_request(gettext_noop("kind must be one of {names}."), names=", ".join(_TRASH_KINDS))
+        return self._change(self._trash(), {"kind": kind, "object": require_id(data, "object")})
+
+    def trash_restore(self, data: Json) -> Any:
+        """Undo a deletion."""
+        return self._change(f"{self._trash()}/{require_id(data, 'entry')}/restore", {})
+
+    def trash_purge(self, data: Json) -> Any:
+        """Delete for good what is in the trash."""
+        return self._change(f"{self._trash()}/{require_id(data, 'entry')}/delete", {})
+
     def current_score(self) -> float | None:
         """The learner's score at the service, 0 to 1, for a rescore; None without a scored submission."""
         newest = GradeAPI.newest(self._open_project())
@@ -106,6 +122,12 @@ class StudentAPI:
         access.require_self(self.block)
         key = require_idempotency_key(data) if idempotent else None
         return client.post(path, without_idempotency_key(data), idempotency_key=key)
+
+    def _trash(self) -> str:
+        access.require_self(self.block)
+        if not self.block.project:
+            raise Problem(404, "project_not_open", gettext_noop("This exercise was not opened yet. Reload the page."))
+        return f"/projects/{self.block.project}/trash"
 
     def _require_own_project(self, project: str) -> None:
         if access.role(self.block) == "learner" and project != self.block.project:

@@ -72,6 +72,9 @@ def test_the_student_view_loads_the_front_end_from_the_blocks_own_files() -> Non
         "job_create",
         "job_cancel",
         "submission_create",
+        "trash_put",
+        "trash_restore",
+        "trash_purge",
     }
     assert all(url.endswith(f"/handler/{name}") for name, url in args["handlers"].items())
 
@@ -363,6 +366,9 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "job_create",
         "job_cancel",
         "submission_create",
+        "trash_put",
+        "trash_restore",
+        "trash_purge",
         "staff_submissions",
         "staff_review",
         "studio_load",

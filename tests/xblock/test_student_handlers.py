@@ -353,3 +353,57 @@ def test_a_body_that_is_no_json_object_is_a_bad_request(body: bytes) -> None:
     request = Request.blank("/", method="POST", body=body, content_type="application/json")
 
     assert error(block.runtime.handle(block, "open", request)) == (400, "bad_request")
+
+
+TRASH = [
+    ("trash_put", {"kind": "job", "object": "j-1"}, "", {"kind": "job", "object": "j-1"}),
+    ("trash_restore", {"entry": "t-1"}, "/t-1/restore", {}),
+    ("trash_purge", {"entry": "t-1"}, "/t-1/delete", {}),
+]
+
+
+@pytest.mark.parametrize(("handler", "data", "path", "body"), TRASH)
+def test_what_goes_to_the_trash_and_back_is_of_the_viewers_own_project(
+    service: TrainingService, handler: str, data: dict[str, Any], path: str, body: dict[str, Any]
+) -> None:
+    service.answer("POST", f"/api/v1/projects/p-1/trash{path}", {"id": "t-1"})
+    block = block_at(service, project="p-1")
+
+    response = call(block, handler, {**data, "project": "p-2"})
+
+    assert response.json == {"id": "t-1"}
+    (request,) = service.received
+    assert request.path == f"/api/v1/projects/p-1/trash{path}"
+    assert request.body == body
+
+
+@pytest.mark.parametrize(("handler", "data", "_path", "_body"), TRASH)
+def test_nobody_deletes_or_restores_in_the_name_of_the_learner_they_look_as(
+    service: TrainingService, handler: str, data: dict[str, Any], _path: str, _body: Any
+) -> None:
+    block = block_at(service, project="p-1", user=masquerading(role="student", user_name="ada"))
+
+    assert error(call(block, handler, data)) == (403, "masquerading")
+    assert service.received == []
+
+
+@pytest.mark.parametrize(
+    "data", [{}, {"kind": "job"}, {"kind": "site", "object": "x"}, {"kind": "job", "object": "../x"}]
+)
+def test_a_malformed_deletion_is_refused_before_it_is_sent(service: TrainingService, data: dict[str, Any]) -> None:
+    assert error(call(block_at(service, project="p-1"), "trash_put", data)) == (400, "bad_request")
+    assert error(call(block_at(service, project="p-1"), "trash_purge", {"entry": "a/b"})) == (400, "bad_request")
+    assert service.received == []
+
+
+def test_without_a_project_there_is_no_trash(service: TrainingService) -> None:
+    refused = call(block_at(service), "trash_put", {"kind": "job", "object": "j-1"})
+    assert error(refused) == (404, "project_not_open")
+
+
+def test_the_trash_is_read_through_the_block_of_ones_own_project_only(service: TrainingService) -> None:
+    service.answer("GET", "/api/v1/projects/p-1/trash", {"entries": [], "next": None})
+    block = block_at(service, project="p-1")
+
+    assert call(block, "read", {"path": "/projects/p-1/trash"}).json == {"entries": [], "next": None}
+    assert error(call(block, "read", {"path": "/projects/p-2/trash"})) == (403, "not_your_project")

@@ -98,6 +98,8 @@ class MachineUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.runner_name} ({self.pool_id})"
+
+
 class CourseLimits(models.Model):
     """What one course of one site may use, set by an operator. An empty limit means that there is none.
 

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from axons_service.compute.schemas import BudgetSerializer
 from axons_service.grading.serializers import SubmissionSerializer
 from axons_service.jobs.schemas import JobSerializer, ModelSerializer, PredictionSerializer
+from axons_service.operations.retention.serializers import StorageSerializer
 from axons_service.sites.callers import Role
 from axons_service.training_sets.serializers import TrainingSetSerializer
 
@@ -42,7 +43,7 @@ class ProjectStateSerializer(Shape):
     exercise = ExerciseSerializer()
     spec = SpecField(help_text="for learners without `hidden_test_set`")
     spec_hash = serializers.CharField()
-    role = serializers.ChoiceField(choices=[role.value for role in Role])
+    role = serializers.ChoiceField(choices=[role.value for role in Role if role != Role.SITE])
     starter_set = TrainingSetSerializer(allow_null=True)
     training_sets = TrainingSetSerializer(many=True)
     jobs = JobSerializer(many=True)
@@ -54,6 +55,10 @@ class ProjectStateSerializer(Shape):
     budget = BudgetSerializer(allow_null=True, help_text="the scarcest limit of compute; null when there is none")
     cursor = serializers.IntegerField(help_text="id of the last event that this state includes")
     supplied_model = ModelSerializer(allow_null=True)
+    runs = serializers.ListField(
+        child=serializers.UUIDField(), help_text="all runs ever, oldest first: a run's number is its place here"
+    )
+    storage = StorageSerializer()
 
 
 class BundleSerializer(Shape):

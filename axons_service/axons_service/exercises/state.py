@@ -11,6 +11,7 @@ from axons_service.grading.selectors import project_submissions, project_tries
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs import selectors as jobs
 from axons_service.jobs.serializers import jobs_output, model_output, prediction_output
+from axons_service.operations.retention.quotas import storage_state
 from axons_service.sites.callers import Caller
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.selectors import library_set, project_training_sets
@@ -47,4 +48,6 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
         "budget": budget_output(budgets[0]) if budgets else None,
         "cursor": cursor,
         "supplied_model": model_output(supplied) if supplied is not None else None,
+        "runs": [str(pk) for pk in jobs.project_runs(project)],
+        "storage": storage_state(project),
     }

@@ -83,7 +83,13 @@ class JobsView(WriteView):
     @extend_schema(
         operation_id="job_create",
         request=InputSerializer,
-        responses={201: schemas.JobSerializer, 200: schemas.JobSerializer, **REFUSALS, 422: ProblemSerializer},
+        responses={
+            201: schemas.JobSerializer,
+            200: schemas.JobSerializer,
+            **REFUSALS,
+            409: ProblemSerializer,
+            422: ProblemSerializer,
+        },
         parameters=[IDEMPOTENCY_HEADER],
     )
     @idempotent("job_create")

@@ -50,6 +50,9 @@ RETRIES: dict[FailureClass, Retry | None] = {
 }
 
 
+RETRIED = frozenset(name for name, retry in RETRIES.items() if retry is not None)  # faults of ours
+
+
 def sentence(failure_class: FailureClass, runner_message: str = "") -> str:
     """What the learner reads."""
     return (

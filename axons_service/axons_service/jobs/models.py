@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 
 from django.db import models
 
+
+from axons_service.storage.models import Trashable
+
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before everything: the turn of those who never had compute
 
 
-class Job(models.Model):
+class Job(Trashable):
     """One request for compute. The row is the outbox: a `queued` row without a message is found by the reconciler."""
 
     class Kind(models.TextChoices):
@@ -179,6 +182,7 @@ class Checkpoint(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["job", "attempt", "step"], name="checkpoint_step_unique")]
+        indexes = [models.Index(fields=["created_at"], name="checkpoint_by_age")]
 
 
 class Event(models.Model):
@@ -204,7 +208,7 @@ class Event(models.Model):
         indexes = [models.Index(fields=["project", "id"])]
 
 
-class Model(models.Model):
+class Model(Trashable):
     """What a training job leaves, or an author supplies: safetensors weights, manifest, metrics, ONNX export."""
 
     class Source(models.TextChoices):

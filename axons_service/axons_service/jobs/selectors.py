@@ -36,17 +36,23 @@ def predictions() -> QuerySet[Prediction]:
 
 def project_jobs(project: Project, limit: int = 50) -> list[Job]:
     """The project's newest jobs, newest first."""
-    return list(jobs().filter(project=project).order_by("-created_at")[:limit])
+    return list(jobs().filter(project=project, trash__isnull=True).order_by("-created_at")[:limit])
+
+
+def project_runs(project: Project) -> list[UUID]:
+    """Every run the project ever had, oldest first, so that a run keeps its number when others are deleted."""
+    runs = Job.objects.filter(project=project, kind=Job.Kind.TRAINING)
+    return list(runs.order_by("created_at").values_list("pk", flat=True))
 
 
 def project_models(project: Project, limit: int = 50) -> list[Model]:
     """The project's newest models, newest first."""
-    return list(models().filter(project=project).order_by("-created_at")[:limit])
+    return list(models().filter(project=project, trash__isnull=True).order_by("-created_at")[:limit])
 
 
 def project_predictions(project: Project, limit: int = 20) -> list[Prediction]:
     """The project's newest predictions, newest first."""
-    return list(predictions().filter(job__project=project).order_by("-created_at")[:limit])
+    return list(predictions().filter(job__project=project, job__trash__isnull=True).order_by("-created_at")[:limit])
 
 
 def project_cursor(project_id: UUID) -> int:
@@ -61,7 +67,7 @@ def project_events(project_id: UUID, *, after: int) -> list[Event]:
 
 def job_for(caller: Caller, job_id: UUID) -> Job:
     """The job, if the caller may read its project; else Problem 404, the same as for a job that does not exist."""
-    job = jobs().filter(pk=job_id).first()
+    job = jobs().filter(pk=job_id, purged_at__isnull=True).first()
     if job is None:
         raise _no("job")
     _check(caller, job.project_id, "job")
@@ -70,7 +76,7 @@ def job_for(caller: Caller, job_id: UUID) -> Job:
 
 def model_for(caller: Caller, model_id: UUID) -> Model:
     """The model, if it is of a project that the caller may read, or the one supplied by their exercise's author."""
-    model = models().filter(pk=model_id).first()
+    model = models().filter(pk=model_id, purged_at__isnull=True).first()
     if model is None:
         raise _no("model")
     if model.project_id is not None:

@@ -105,7 +105,8 @@ def _metrics(model: Model, with_urls: bool) -> dict[str, Any]:
     training_set = model.job.training_set if model.job is not None else None
     if not mistakes or training_set is None:
         return dict(model.metrics)
-    urls = image_urls(training_set, [mistake["sha256"] for mistake in mistakes]) if with_urls else {}
+    shows = with_urls and training_set.purged_at is None
+    urls = image_urls(training_set, [mistake["sha256"] for mistake in mistakes]) if shows else {}
     shown = [{**mistake, "url": urls.get(mistake["sha256"])} for mistake in mistakes]
     return {**model.metrics, "validation": {**validation, "mistakes": shown}}
 

@@ -127,6 +127,9 @@ SPECTACULAR_SETTINGS = {
         "TrainingSetKindEnum": ["starter", "project"],
         "TrainingSetStateEnum": "axons_service.training_sets.models.TrainingSet.State",
         "SubmissionStateEnum": "axons_service.grading.models.Submission.State",
+        "TrashKindEnum": "axons_service.storage.models.Trash.Kind",
+        "TrashStateEnum": ["in_trash", "restored", "deleted"],
+        "TrashReasonEnum": "axons_service.storage.models.Trash.Reason",
     },
 }
 
@@ -158,7 +161,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
-    "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
+    "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 300.0, "options": {"expires": 300}},
 }
 
 # Object store: S3 only.
@@ -222,6 +225,11 @@ except ValueError as error:
 # A bearer token for GET /metrics; without one there are no metrics.
 AXONS_METRICS_TOKEN = env("AXONS_METRICS_TOKEN", "")
 AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
+# Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
+AXONS_LEARNER_QUOTA_BYTES = int(env("AXONS_LEARNER_QUOTA_BYTES", str(2 * 1024**3)))
+AXONS_COURSE_QUOTA_BYTES = int(env("AXONS_COURSE_QUOTA_BYTES", str(200 * 1024**3)))
+# An object that nothing names is garbage once it is older than this: never less than a day.
+AXONS_ORPHAN_GRACE_HOURS = max(24.0, float(env("AXONS_ORPHAN_GRACE_HOURS", "48")))
 
 LOGGING = {
     "version": 1,

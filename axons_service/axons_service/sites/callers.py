@@ -11,6 +11,7 @@ class Role(StrEnum):
     LEARNER = "learner"
     GRADER = "grader"
     AUTHOR = "author"
+    SITE = "site"  # the LMS itself, for no exercise: user retirement
 
 
 @dataclass(frozen=True)

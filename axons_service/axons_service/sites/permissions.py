@@ -22,6 +22,15 @@ class IsCaller(BasePermission):
     """Someone whom a site or the service itself vouches for. Without credentials the answer is 401."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
+        return isinstance(request.auth, Caller) and request.auth.role != Role.SITE
+
+
+class IsSite(BasePermission):
+    """The LMS itself, with a token of the role `site`, which opens nothing else."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        if isinstance(request.auth, Caller) and request.auth.role != Role.SITE:
+            raise Problem(403, "site_only", "Only the LMS itself may do this, with a token of the role site.")
         return isinstance(request.auth, Caller)
 
 

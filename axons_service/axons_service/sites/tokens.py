@@ -175,7 +175,7 @@ def _caller(site: Site, claims: dict[str, Any], project: UUID | None = None) -> 
     try:
         role = Role(claims["role"])
     except ValueError as error:
-        raise Problem(401, "token_claims", "The token's role must be learner, grader or author.") from error
+        raise Problem(401, "token_claims", "The token's role must be learner, grader, author or site.") from error
     return Caller(site, claims["sub"], role, claims["course"], claims["usage"], project)
 
 

@@ -1,9 +1,10 @@
 """The object store: S3, through an internal endpoint for ourselves and a public one for browsers and runners."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from functools import lru_cache
 from itertools import islice
-from typing import IO, Any, TypedDict, cast
+from typing import IO, Any, NamedTuple, TypedDict, cast
 
 import boto3
 from botocore.config import Config
@@ -28,14 +29,22 @@ class ObjectHead(TypedDict):
     etag: str
 
 
+class StoredObject(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    bytes: int
+    modified_at: datetime
+
+
 @lru_cache(maxsize=8)
-def _client(endpoint: str, region: str, access_key: str, secret_key: str) -> Any:
+def _client(endpoint: str, region: str, access_key: str, secret_key: str, patient: bool = True) -> Any:
     config = Config(
         signature_version="s3v4",
         s3={"addressing_style": "path"},
         connect_timeout=5,
-        read_timeout=60,
-        retries={"max_attempts": 4, "mode": "standard"},
+        read_timeout=60 if patient else 10,
+        retries={"max_attempts": 4 if patient else 1, "mode": "standard"},
         max_pool_connections=20,
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
@@ -50,11 +59,14 @@ def _client(endpoint: str, region: str, access_key: str, secret_key: str) -> Any
     )
 
 
-def client(*, internal: bool = True) -> Any:
-    """The S3 client of the internal endpoint, or of the public one (only for presigning)."""
+def client(*, internal: bool = True, patient: bool = True) -> Any:
+    """The S3 client of the internal endpoint, or of the public one (only for presigning).
+
+    One that is not `patient` gives up after 10 s and one try: for requests that are made while a lock is held.
+    """
     s3 = settings.AXONS_S3
     endpoint = s3["endpoint"] if internal else s3["public_endpoint"]
-    return _client(endpoint, s3["region"], s3["access_key"], s3["secret_key"])
+    return _client(endpoint, s3["region"], s3["access_key"], s3["secret_key"], patient)
 
 
 def bucket() -> str:
@@ -139,11 +151,15 @@ def copy(src: str, dst: str) -> None:
     client().copy_object(Bucket=bucket(), Key=dst, CopySource={"Bucket": bucket(), "Key": src})
 
 
-def delete(keys: Iterable[str]) -> None:
-    """Delete objects, a thousand a request; missing ones are fine."""
+def delete(keys: Iterable[str], *, patient: bool = True) -> None:
+    """Delete objects, a thousand a request; missing ones are fine. Raises OSError when the store refuses some."""
     remaining = iter(keys)
     while batch := list(islice(remaining, 1000)):
-        client().delete_objects(Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True})
+        answer = client(patient=patient).delete_objects(
+            Bucket=bucket(), Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+        )
+        if errors := answer.get("Errors"):
+            raise OSError(f"The store kept {len(errors)} objects, the first is {errors[0].get('Key')}: {errors[0]}.")
 
 
 def list_keys(prefix: str) -> Iterable[str]:
@@ -151,6 +167,38 @@ def list_keys(prefix: str) -> Iterable[str]:
     for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix):
         for item in page.get("Contents", []):
             yield item["Key"]
+
+
+def list_page(prefix: str, *, after: str = "", limit: int = 1000) -> list[StoredObject]:
+    """The next objects below a prefix in the order of their keys, after the key `after`; at most a thousand."""
+    found = client().list_objects_v2(Bucket=bucket(), Prefix=prefix, StartAfter=after, MaxKeys=min(limit, 1000))
+    return [
+        StoredObject(key=item["Key"], bytes=item["Size"], modified_at=item["LastModified"])
+        for item in found.get("Contents", [])
+    ]
+
+
+def list_folders(prefix: str, *, after: str = "") -> Iterable[str]:
+    """The prefixes one level below a prefix (each ends with a slash) with keys after `after`, page by page."""
+    pages = (
+        client()
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=bucket(), Prefix=prefix, Delimiter="/", StartAfter=after)
+    )
+    for page in pages:
+        for item in page.get("CommonPrefixes", []):
+            yield item["Prefix"]
+
+
+def multiparts_abort(*, older_than: datetime) -> int:
+    """Give up uploads in parts that were begun before `older_than` and never completed; how many."""
+    aborted = 0
+    for page in client().get_paginator("list_multipart_uploads").paginate(Bucket=bucket()):
+        for item in page.get("Uploads", []):
+            if item["Initiated"] < older_than:
+                client().abort_multipart_upload(Bucket=bucket(), Key=item["Key"], UploadId=item["UploadId"])
+                aborted += 1
+    return aborted
 
 
 def _is_missing(error: ClientError) -> bool:

@@ -62,7 +62,7 @@ class UploadsView(APIView):
     @extend_schema(
         operation_id="uploads_create",
         request=InputSerializer,
-        responses={201: OutputSerializer, 403: ProblemSerializer, 422: ProblemSerializer},
+        responses={201: OutputSerializer, 403: ProblemSerializer, 409: ProblemSerializer, 422: ProblemSerializer},
     )
     def post(self, request: Request) -> Response:
         """Ask for presigned URLs to PUT pictures to; files of a wrong kind or size are rejected one by one."""
@@ -102,7 +102,13 @@ class TrainingSetsView(APIView):
         operation_id="training_sets_create",
         parameters=[IDEMPOTENCY_HEADER],
         request=InputSerializer,
-        responses={202: TrainingSetSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
+        responses={
+            202: TrainingSetSerializer,
+            403: ProblemSerializer,
+            404: ProblemSerializer,
+            409: ProblemSerializer,
+            422: ProblemSerializer,
+        },
     )
     @idempotent("training_sets_create")
     def post(self, request: Request) -> Response:

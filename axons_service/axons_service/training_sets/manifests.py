@@ -51,6 +51,11 @@ def manifest_read(training_set: TrainingSet) -> Manifest:
     return manifest_load(training_set.manifest_key, training_set.manifest_sha256)
 
 
+def stored_bytes(shards: Iterable[Shard], prefix: str) -> int:
+    """What a set adds to the store: its own shards (those below `prefix`), and the same pictures once more as blobs."""
+    return 2 * sum(shard["bytes"] for shard in shards if shard["key"].startswith(prefix))
+
+
 def image_counts(images: Iterable[Image], classes: list[str]) -> dict[str, dict[str, int]]:
     """How many images each class has in each split: {label: {split: count}}."""
     counted = Counter((image["label"], image["split"]) for image in images)

@@ -4,8 +4,10 @@ import uuid
 
 from django.db import models
 
+from axons_service.storage.models import Trashable
 
-class TrainingSet(models.Model):
+
+class TrainingSet(Trashable):
     """One version of a set of labelled images.
 
     `starter` and `hidden` sets belong to the site's library (`project` is null).

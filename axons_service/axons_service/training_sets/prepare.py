@@ -128,6 +128,7 @@ def _prepare(training_set: TrainingSet, scratch: Path) -> bool:
         "manifest_key": manifest_key,
         "manifest_sha256": digest,
         "shards": draft.shards,
+        "stored_bytes": manifests.stored_bytes(draft.shards, prefix),
         "report": draft.report,
         "message": "",
     }

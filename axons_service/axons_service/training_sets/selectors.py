@@ -31,7 +31,7 @@ def library_sets(site: Site, *, kind: str) -> list[TrainingSet]:
 
 def project_training_sets(project: Project, *, limit: int = 50) -> list[TrainingSet]:
     """The project's own sets, newest first."""
-    return list(TrainingSet.objects.filter(project=project).order_by("-version")[:limit])
+    return list(TrainingSet.objects.filter(project=project, trash__isnull=True).order_by("-version")[:limit])
 
 
 def training_set_for(caller: Caller, training_set_id: UUID) -> TrainingSet:
@@ -46,6 +46,7 @@ def training_set_for(caller: Caller, training_set_id: UUID) -> TrainingSet:
     if not caller.is_staff:
         own &= Q(project__learner=caller.learner)
     starter = Q(project__isnull=True, kind=TrainingSet.Kind.STARTER, name__in=_starter_names(caller))
+    visible = visible.filter(purged_at__isnull=True)
     found = visible.filter(own | starter).exclude(kind=TrainingSet.Kind.HIDDEN).first()
     if found is None:
         raise Problem(404, "not_found", "There is no such training set, or it is not yours.")
@@ -62,6 +63,10 @@ def usable_base(project: Project, base_id: UUID) -> TrainingSet:
         raise Problem(404, "not_found", "There is no such training set in this exercise.")
     if base.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
+    if base.trash_id is not None:
+        raise Problem(
+            409, "in_trash", "This training set is in the trash. Restore it first, then make a version of it."
+        )
     return base
 
 

@@ -12,8 +12,11 @@ from django.db.models import Max
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
+from axons_service.jobs.models import Job
+from axons_service.jobs.states import LIVE
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
+from axons_service.operations.retention.quotas import quota_reserve
 from axons_service.storage import keys, objects
 from axons_service.training_sets import selectors
 from axons_service.training_sets.models import TrainingSet, Upload
@@ -71,7 +74,9 @@ def uploads_create(*, project: Project, purpose: str, files: list[FileOffer]) ->
         )
         upload.key = keys.tmp_key(upload)
         accepted.append(upload)
-    Upload.objects.bulk_create(accepted)
+    with transaction.atomic():
+        quota_reserve(project=project, wanted=sum(upload.bytes for upload in accepted))
+        Upload.objects.bulk_create(accepted)
     return accepted, refused
 
 
@@ -145,8 +150,12 @@ def prepare_publish(training_set_id: UUID) -> None:
 
 @transaction.atomic
 def uploads_sweep(*, limit: int = 1000) -> int:
-    """Delete uploads that nothing took within a day; how many."""
-    old = list(Upload.objects.filter(created_at__lt=timezone.now() - UPLOAD_LIFE).order_by("created_at")[:limit])
+    """Delete uploads that nothing took within a day; how many. What a living job or a preparing set needs stays."""
+    needed = Job.objects.filter(state__in=LIVE, upload__isnull=False).values("upload")
+    preparing = TrainingSet.objects.filter(state=TrainingSet.State.PREPARING, project__isnull=False).values("project")
+    due = Upload.objects.filter(created_at__lt=timezone.now() - UPLOAD_LIFE)
+    due = due.exclude(pk__in=needed).exclude(project__in=preparing)
+    old = list(due.order_by("created_at")[:limit])
     uploads_delete(uploads=old)
     return len(old)
 

@@ -1,5 +1,5 @@
 /** Recorded-looking data for the gallery and the tests; nothing of this is shipped. */
-import type { Budget, Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, StudioData, Submission, TrainingSet } from "../src/core/types";
+import type { Budget, Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, Storage, StudioData, Submission, TrainingSet, TrashEntry } from "../src/core/types";
 
 export const NOW = Date.now();
 export const ago = (minutes: number): string => new Date(NOW - minutes * 60_000).toISOString();
@@ -124,6 +124,18 @@ export function bundle(change: Partial<ProjectState> = {}, more: Partial<Bundle>
     user: { role: "learner", can_grade: false }, grade: null, block: { display_name: "Teach a network to see", weight: 10 }, ...more,
   };
 }
+
+export const TRASH: TrashEntry[] = [
+  { id: "t-3", kind: "training_set", object: "set-x", title: "Ten everyday things, version 2", bytes: 48_300_000, reason: "person", by_learner: true, created_at: ago(4), expires_at: new Date(NOW + 13.9 * 86_400_000).toISOString(), state: "in_trash" },
+  { id: "t-2", kind: "job", object: "job-x", title: "Run 2", bytes: 16_900_000, reason: "person", by_learner: false, created_at: ago(3000), expires_at: new Date(NOW + 11.5 * 86_400_000).toISOString(), state: "in_trash" },
+  { id: "t-1", kind: "project", object: "project-1", title: "Everything here: the course has ended", bytes: 310_000_000, reason: "course_ended", by_learner: false, created_at: ago(15000), expires_at: new Date(NOW + 0.5 * 86_400_000).toISOString(), state: "in_trash" },
+];
+export const storage = (level: Storage["level"], used: number): Storage => ({
+  used_bytes: used, quota_bytes: 2 * 1024 ** 3, trash_bytes: 375_200_000, level,
+  message: level === "ok" ? null : level === "near"
+    ? "Your pictures, runs and models here fill 1.7 GiB of 2 GiB (85%). Delete what you no longer need before it is full, and empty the trash, which holds 357.8 MiB of it."
+    : "Your pictures, runs and models here fill 2 GiB of 2 GiB. Nothing is lost. Delete training sets, runs or models that you no longer need, and empty the trash, which holds 357.8 MiB of it; then try again.",
+});
 
 export const LIBRARY: Library = {
   starter_sets: [{ name: "things-10", title: "Ten everyday things", classes: CLASSES, count: 1358, licence: "GPL-3.0-or-later" }, { name: "fashion", title: "Fashion-MNIST, 28 px", classes: ["T-shirt", "Trouser", "Pullover"], count: 60000, licence: "MIT" }],

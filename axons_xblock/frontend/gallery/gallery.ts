@@ -36,6 +36,9 @@ const CASES: Record<string, Case> = {
   "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
   "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),
   "hand-in-failed": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "failed", value: null, score: null, automatic_score: null, failure: { class: "infrastructure", message: "The machine was lost while your model was scored. No try was used; hand it in again." } }], tries: { used: 3, max: 3, left: 0 } })),
+  "trash": student(f.bundle({ ...history, training_sets: [f.OWN], storage: f.storage("ok", 900_000_000) }), { trash_put: () => ok(f.TRASH[1]) }),
+  "storage-near": student(f.bundle({ ...history, storage: f.storage("near", 1_825_000_000) })),
+  "storage-full": student(f.bundle({ ...history, storage: f.storage("full", 2 * 1024 ** 3) })),
   "down": { view: "student", open: () => down },
   "down-later": student(f.bundle(history), { read: () => down, job_create: () => down }),
   "inference": student(f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null, starter_set: null, hidden_test_set: null, model: "things-ready" }, starter_set: null, supplied_model: f.SUPPLIED, predictions: [] }, { block: { display_name: "What does the network look at?", weight: 1 } })),
@@ -80,6 +83,7 @@ function read(path: string, parameters: Record<string, string | number>): unknow
   }
   if (path.endsWith("/events")) return { events: name === "train-running" ? [{ id: 101, job: "job-4", seq: 9, attempt: 1, kind: "log", time: f.ago(0), data: { text: "fetched 1 shard, 24.1 MB\nepoch 7: train loss 0.71, validation accuracy 61.2 %\nepoch 8: train loss 0.64, validation accuracy 64.0 %" } }] : [], cursor: 101 };
   if (path.startsWith("/models/")) return path.includes("model-1") ? f.MODEL_1 : f.MODEL;
+  if (path.endsWith("/trash")) return { entries: f.TRASH, next: null };
   if (path.startsWith("/projects/")) return (chosen?.open?.().body as Bundle).project;
   return null;
 }
@@ -99,7 +103,7 @@ window.fetch = async (input, init) => {
 };
 
 if (chosen) {
-  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "studio_load", "studio_save"];
   mount({ notify: () => undefined }, stage, {
     view: chosen.view, static_base: "./", locale: query.get("lang") ?? "en", display_name: "Teach a network to see", weight: 10,
     instructions: "<p>Train a classifier that tells ten everyday things apart. Start with the starter set, look at what it gets wrong, and make it better with pictures of your own. <b>Hand in your best model by Friday.</b></p>",

@@ -69,7 +69,8 @@ class TestStore:
 
     def test_storage_prepare_can_be_repeated(self, store: Any, capsys: pytest.CaptureFixture[str]) -> None:
         call_command("storage_prepare")
-        assert capsys.readouterr().out == f"bucket {store.bucket} is there, CORS rules are put\n"
+        said = f"bucket {store.bucket} is there, CORS rules are put, lifecycle rules are put\n"
+        assert capsys.readouterr().out == said
 
 
 @pytest.mark.django_db

@@ -117,6 +117,7 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
     from axons_service.grading.services import submission_score
 
     records = [file.record() for file in files]
+    stored_bytes = sum(file.bytes for file in files)
     match job.kind:
         case Job.Kind.TRAINING:
             description = result["model"]
@@ -132,6 +133,7 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
                 metrics=result["metrics"],
                 description=description,
                 files=records,
+                stored_bytes=stored_bytes,
             )
         case Job.Kind.INFERENCE:
             assert job.model is not None, "an inference job has a model"
@@ -143,5 +145,6 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
                 files=records,
                 seconds=result["seconds"],
             )
+            Job.objects.filter(pk=job.pk).update(stored_bytes=stored_bytes)
         case Job.Kind.EVALUATION:
             submission_score(job=job, result=result)

@@ -31,6 +31,18 @@ def inputs_check(
     raise Problem(422, "kind_unknown", "A job's kind is training or inference.")
 
 
+def inputs_hold(*, project: Project, training_set: TrainingSet | None, model: Model | None) -> None:
+    """Lock the project, so that nobody deletes what the job uses; call inside the transaction that makes the job.
+
+    Raises Problem 409 `in_trash` for what is in the trash already.
+    """
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    if training_set is not None and TrainingSet.objects.filter(pk=training_set.pk, trash__isnull=False).exists():
+        raise Problem(409, "in_trash", "This training set is in the trash. Restore it first, then train on it.")
+    if model is not None and Model.objects.filter(pk=model.pk, trash__isnull=False).exists():
+        raise Problem(409, "in_trash", "This model is in the trash. Restore it first, then use it.")
+
+
 def hidden_test_set(project: Project) -> TrainingSet:
     """The newest version of the hidden test set that the exercise's spec names."""
     name = project.spec.body.get("hidden_test_set") or ""

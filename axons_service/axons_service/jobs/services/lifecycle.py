@@ -15,12 +15,13 @@ from axons_service.jobs.deadlines import CANCEL_GRACE
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services.events import events_append
-from axons_service.jobs.services.inputs import inputs_check
+from axons_service.jobs.services.inputs import inputs_check, inputs_hold
 from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move, state_data
 from axons_service.jobs.services.turns import turn_of, turn_wait
 from axons_service.jobs.states import HELD, TERMINAL, WAITING, Move, State
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
+from axons_service.operations.retention.quotas import quota_check
 from axons_service.training_sets.models import TrainingSet, Upload
 
 INFERENCE_LIMIT_SECONDS = 120
@@ -58,6 +59,9 @@ def job_create(
     training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
     try:
         with transaction.atomic():
+            inputs_hold(project=project, training_set=training_set, model=model)
+            if kind != Job.Kind.EVALUATION:  # handing in is never refused for lack of room
+                quota_check(project=project)
             job = Job.objects.create(
                 project=project,
                 spec=spec,

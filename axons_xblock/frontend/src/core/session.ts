@@ -5,7 +5,7 @@ import { ActionKeys } from "./keys";
 import { Api, asError, type ApiError } from "./api";
 import { backoff, Live, sleep } from "./stream";
 import { initialState, isTerminal, Store, type State } from "./store";
-import type { Args, AxonsEvent, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ResourcePoint, Runtime, Submission, TrainingSet } from "./types";
+import type { Args, AxonsEvent, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ResourcePoint, Runtime, Submission, TrainingSet, TrashEntry, TrashKind } from "./types";
 import type { RequestTickets } from "./uploads";
 
 export interface SetRequest {
@@ -93,7 +93,7 @@ export class Session {
       // What a finished job left (model, prediction, report) is in the project, not in the event.
       const ended = event.kind === "state" && isTerminal((event.data["state"] as Job["state"]) ?? "queued");
       const stranger = event.job !== null && event.job !== undefined && !known.has(event.job);
-      if (ended || stranger || event.kind === "training_set" || event.kind === "submission") this.refreshSoon();
+      if (ended || stranger || event.kind === "training_set" || event.kind === "submission" || event.kind === "trash") this.refreshSoon();
       if (event.kind === "submission") void this.followGrade();
     }
   }
@@ -174,6 +174,29 @@ export class Session {
     this.store.dispatch({ type: "training_set", set });
     this.live?.nudge();
     return set;
+  }
+
+  trash(after?: string): Promise<{ entries: TrashEntry[]; next: string | null }> {
+    return this.api.read(`/projects/${this.store.state.project?.id ?? ""}/trash`, { after });
+  }
+
+  /** Deletes something; what it takes along is gone from the page when this is done. */
+  async discard(kind: TrashKind, object: string): Promise<TrashEntry> {
+    const entry = await this.api.handler<TrashEntry>("trash_put", { kind, object });
+    await this.refresh();
+    return entry;
+  }
+
+  async restore(entry: string): Promise<TrashEntry> {
+    const restored = await this.api.handler<TrashEntry>("trash_restore", { entry });
+    await this.refresh();
+    return restored;
+  }
+
+  async purge(entry: string): Promise<TrashEntry> {
+    const purged = await this.api.handler<TrashEntry>("trash_purge", { entry });
+    await this.refresh();
+    return purged;
   }
 
   tickets(purpose: "training_set" | "prediction"): RequestTickets {

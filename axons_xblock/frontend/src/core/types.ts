@@ -95,6 +95,15 @@ export interface ProjectState {
   id: string; exercise: { usage: string; course: string }; spec: Spec; spec_hash: string; role: string;
   starter_set: TrainingSet | null; training_sets: TrainingSet[]; jobs: Job[]; models: Model[]; predictions: Prediction[];
   submissions: Submission[]; tries: Tries; best_score: number | null; budget?: Budget | null; cursor: number; supplied_model: Model | null;
+  /** Every run ever, oldest first: a run keeps its number when another one is deleted. */
+  runs?: string[];
+  storage?: Storage;
+}
+export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
+export type TrashKind = "training_set" | "job" | "model" | "project";
+export interface TrashEntry {
+  id: string; kind: TrashKind; object: string; title: string; bytes: number; reason: "person" | "course_ended"; by_learner: boolean;
+  created_at: string; expires_at: string; state: "in_trash" | "restored" | "deleted";
 }
 export interface Grade { earned: number; possible: number }
 export interface Bundle {
@@ -102,7 +111,7 @@ export interface Bundle {
   user?: { role: string; can_grade: boolean }; grade?: Grade | null; block?: { display_name: string; weight: number };
 }
 
-export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission";
+export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission" | "trash";
 export interface AxonsEvent {
   id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
 }

@@ -26,9 +26,12 @@ export function trainingJobs(project: ProjectState): Job[] {
 
 /** Runs are numbered from the first one, so that a number keeps its meaning. */
 export function runName(project: ProjectState, job: string | null): string {
-  const runs = trainingJobs(project);
-  const place = runs.findIndex((each) => each.id === job);
-  return place < 0 ? t("Earlier run") : t("Run {n}", { n: runs.length - place });
+  const listed = trainingJobs(project).map((each) => each.id).reverse();
+  // The service knows all that ever were; what began since it was asked follows them.
+  const known = project.runs ?? listed;
+  const all = [...known, ...listed.filter((id) => !known.includes(id))];
+  const place = job ? all.indexOf(job) : -1;
+  return place < 0 ? t("Earlier run") : t("Run {n}", { n: place + 1 });
 }
 
 export function modelName(project: ProjectState, model: Model): string {

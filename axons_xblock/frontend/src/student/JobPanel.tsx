@@ -10,6 +10,7 @@ import { queueSentence } from "../core/waiting";
 import { Announce, Button, Notice, Problem, ProgressBar } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
 import { useDesk } from "./context";
+import { Discard } from "./Trash";
 
 export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: CurveData }) {
   const { session, project, go, chooseModel } = useDesk();
@@ -56,10 +57,15 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
       )}
       {over && !drawn && job.state === "succeeded" && !curves.complete ? <div class="ax-curves-wait" aria-hidden="true"><span /><span /></div> : null}
       <Resources curves={curves} running={!over} />
-      {job.state === "succeeded" && model ? (
+      {over ? (
         <div class="ax-row ax-actions">
-          <Button look="primary" onClick={() => { chooseModel(model.id); go("results"); }}>{t("See what it gets wrong")}</Button>
-          <Button onClick={() => { chooseModel(model.id); go("try"); }}>{t("Try it on a picture")}</Button>
+          {job.state === "succeeded" && model ? (
+            <>
+              <Button look="primary" onClick={() => { chooseModel(model.id); go("results"); }}>{t("See what it gets wrong")}</Button>
+              <Button onClick={() => { chooseModel(model.id); go("try"); }}>{t("Try it on a picture")}</Button>
+            </>
+          ) : null}
+          <Discard kind="job" object={job.id}>{t("Delete this run")}</Discard>
         </div>
       ) : null}
       {curves.log.length > 0 ? (

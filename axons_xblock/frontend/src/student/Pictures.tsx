@@ -10,6 +10,7 @@ import { useDesk } from "./context";
 import { Gallery } from "./Gallery";
 import { Report } from "./Report";
 import { SetEditor } from "./SetEditor";
+import { Discard } from "./Trash";
 
 export function Pictures() {
   const { project, set, chooseSet, go } = useDesk();
@@ -61,6 +62,7 @@ export function Pictures() {
           <Gallery set={set} label={label} onLabel={setLabel} />
         </>
       ) : report}
+      {set.kind === "project" && set.state !== "preparing" ? <Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard> : null}
       {set.licence || set.credits ? (
         <details class="ax-details">
           <summary>{t("Licence and credits")}</summary>

@@ -8,6 +8,7 @@ import { Button, Empty, Picture } from "../ui/basics";
 import { Confusion, type Cell } from "../ui/confusion";
 import { useDesk } from "./context";
 import { ModelChoice } from "./ModelChoice";
+import { Discard } from "./Trash";
 
 export function Results() {
   const { session, project, model: chosen, go } = useDesk();
@@ -82,6 +83,7 @@ export function Results() {
           <ul>{model.artifacts.map((file) => <li key={file.name}>{file.url ? <a href={file.url} download={file.name}>{file.name}</a> : file.name} <span class="ax-hint">{bytes(file.bytes)}</span></li>)}</ul>
         </details>
       ) : null}
+      {model.source === "trained" ? <Discard kind="model" object={model.id}>{t("Delete this model")}</Discard> : null}
     </>
   );
 }

@@ -4,7 +4,7 @@ import { percent, points } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useStore, type Session } from "../core/session";
 import { isTerminal, type State } from "../core/store";
-import type { Model, ProjectState, TrainingSet } from "../core/types";
+import type { Model, ProjectState, TrainingSet, TrashEntry } from "../core/types";
 import { setTitle, stateWord, trainingJobs } from "../core/words";
 import { Skeleton } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
@@ -14,6 +14,7 @@ import { DeskContext, type Desk, type Step } from "./context";
 import { HandIn } from "./HandIn";
 import { Pictures } from "./Pictures";
 import { Rail, type RailStep } from "./Rail";
+import { StorageNotice, TrashPanel, UndoLine } from "./Trash";
 import { Train } from "./Train";
 import { TryIt } from "./TryIt";
 
@@ -123,6 +124,8 @@ function Exercise({ session, state, project }: { session: Session; state: State;
   const [step, setStep] = useState<Step>(() => (inferenceOnly ? "try" : project.jobs.some((job) => job.kind === "training") ? "train" : "pictures"));
   const [visited, setVisited] = useState<ReadonlySet<Step>>(new Set([step]));
   const [moved, setMoved] = useState(0);
+  const [last, setLast] = useState<TrashEntry | null>(null);
+  const [changes, setChanges] = useState(0);
 
   const uid = useUid();
   const go = (next: Step) => {
@@ -137,10 +140,20 @@ function Exercise({ session, state, project }: { session: Session; state: State;
 
   const set = pickSet(project, chosenSet);
   const model = pickModel(project, chosenModel);
-  const desk: Desk = { session, state, project, set, chooseSet, model, chooseModel, go };
+  const discarded = (entry: TrashEntry) => {
+    setLast(entry);
+    setChanges((count) => count + 1);
+  };
+  const undone = () => {
+    setLast(null);
+    setChanges((count) => count + 1);
+  };
+  const desk: Desk = { session, state, project, set, chooseSet, model, chooseModel, go, discarded };
   const rail = steps(project, set);
   return (
     <DeskContext.Provider value={desk}>
+      <StorageNotice project={project} />
+      {last ? <UndoLine key={last.id} entry={last} onDone={undone} /> : null}
       {inferenceOnly ? (
         <div class="ax-card"><TryIt /></div>
       ) : (
@@ -162,6 +175,7 @@ function Exercise({ session, state, project }: { session: Session; state: State;
           </div>
         </div>
       )}
+      <TrashPanel changes={changes} />
     </DeskContext.Provider>
   );
 }

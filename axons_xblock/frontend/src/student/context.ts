@@ -2,7 +2,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Session } from "../core/session";
 import type { State } from "../core/store";
-import type { Model, ProjectState, TrainingSet } from "../core/types";
+import type { Model, ProjectState, TrainingSet, TrashEntry } from "../core/types";
 
 export type Step = "pictures" | "train" | "results" | "try" | "hand-in";
 
@@ -16,6 +16,8 @@ export interface Desk {
   model: Model | null;
   chooseModel: (id: string) => void;
   go: (step: Step) => void;
+  /** Something went to the trash: show how to take it back. */
+  discarded: (entry: TrashEntry) => void;
 }
 
 export const DeskContext = createContext<Desk | null>(null);

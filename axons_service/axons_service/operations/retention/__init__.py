@@ -1,0 +1,1 @@
+"""Retention: the trash with undo, quotas, what the clock takes away, and a learner's erasure."""
