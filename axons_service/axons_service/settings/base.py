@@ -88,6 +88,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
     }
+else:
+    # Under ASGI every request has a thread of its own, and a connection that lives with a thread would be made anew
+    # for each: fork, SCRAM and settings cost more than the request. The process keeps a pool instead.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": int(env("AXONS_DATABASE_CONNECTIONS", "20")), "timeout": 15}
+    }
 
 REST_FRAMEWORK = {
     # Closed by default: a view that forgets its classes still wants a signed request; browsers' tokens only read.
