@@ -54,7 +54,8 @@ def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False)
     )  # fmt: skip
     argv = [
         *prefix, str(bin_folder / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder),
-        "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={fsync}", "-c", "shared_buffers=64MB", "-c", "max_connections=200",
+        "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={fsync}", "-c", "shared_buffers=64MB",
+        "-c", "max_connections=200",
     ]  # fmt: skip
     pid = spawn(argv, log)
     url = f"postgres://axons:{password}@127.0.0.1:{port}/axons"

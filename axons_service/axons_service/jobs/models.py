@@ -69,6 +69,7 @@ class Job(models.Model):
             models.Index(fields=["pool", "state", "kind"]),
             models.Index(fields=["state", "created_at"]),
             models.Index(fields=["project", "created_at"]),
+            models.Index(fields=["state", "finished_at"]),
         ]
 
 
@@ -129,6 +130,24 @@ class Event(models.Model):
             )
         ]
         indexes = [models.Index(fields=["project", "id"])]
+
+
+class Archive(models.Model):
+    """A finished job's events and log lie in the object store; of its rows in `Event` only the `state` ones are left.
+
+    Keys: `storage.keys.job_events_key` and `job_log_key`. Written after the objects:
+    a row means they are there.
+    """
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="archive")
+    project = models.ForeignKey("axons_exercises.Project", on_delete=models.CASCADE, related_name="+")
+    first_event = models.PositiveBigIntegerField(help_text="id of the job's first event")
+    last_event = models.PositiveBigIntegerField(help_text="id of the job's last event")
+    bytes = models.PositiveBigIntegerField(help_text="of both objects")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "last_event"])]
 
 
 class Model(models.Model):

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from axons_service.jobs.services import job_dispatch
+from axons_service.jobs.services import job_dispatch, jobs_archive
 from axons_service.jobs.services.reconcile import jobs_reconcile
 
 
@@ -18,3 +18,9 @@ def dispatch_job(job_id: str) -> None:
 def reconcile() -> None:
     """Beat: apply every deadline of every non-terminal state."""
     jobs_reconcile()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def archive_jobs() -> None:
+    """Beat: move the events of jobs that finished a while ago to the object store; the next turn does what is left."""
+    jobs_archive()

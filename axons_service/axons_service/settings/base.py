@@ -141,6 +141,7 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "axons_service.training_sets.tasks.*": {"queue": "prepare"},
     "axons_service.grading.tasks.*": {"queue": "deliver"},
+    "axons_service.jobs.tasks.archive_jobs": {"queue": "prepare"},
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile-jobs": {"task": "axons_service.jobs.tasks.reconcile", "schedule": 15.0, "options": {"expires": 15}},
@@ -155,6 +156,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "archive-jobs": {"task": "axons_service.jobs.tasks.archive_jobs", "schedule": 60.0, "options": {"expires": 60}},
     "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
@@ -199,6 +201,8 @@ CORS_PREFLIGHT_MAX_AGE = 600
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 AXONS_SERVICE_PRIVATE_KEY_FILE = env("AXONS_SERVICE_PRIVATE_KEY_FILE")
 AXONS_LEASE_SECONDS = float(env("AXONS_LEASE_SECONDS", "90"))
+# How long a finished job's events stay in the database: longer than any browser's read token lives.
+AXONS_EVENTS_KEPT_SECONDS = float(env("AXONS_EVENTS_KEPT_SECONDS", "3600"))
 AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
 
 LOGGING = {

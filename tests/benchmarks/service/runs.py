@@ -1,9 +1,13 @@
 import os
-from tests.benchmarks.service.stack import Stack
+
 from tests.benchmarks.service import loads
 from tests.benchmarks.service.world import *
 
-def say(*a): print(*a, flush=True)
+
+def say(*a):
+    print(*a, flush=True)
+
+
 def measure(stack, is_quick, only):
     say("load", os.getloadavg())
     web, port = stack.web()
@@ -16,11 +20,13 @@ def measure(stack, is_quick, only):
         jobs_forget()
     if not only or "submissions" in only:
         for c in (1, 4, 8):
-            say("submissions/s", c, loads.submissions_per_second(port, world, c, 5)); jobs_forget()
+            say("submissions/s", c, loads.submissions_per_second(port, world, c, 5))
+            jobs_forget()
     if not only or "claims" in only:
         for n in (2000, 10000):
             jobs_create(world, n)
-            say("claims/s", n, loads.claims_per_second(port, 4, 5)); jobs_forget()
+            say("claims/s", n, loads.claims_per_second(port, 4, 5))
+            jobs_forget()
     if not only or "events" in only:
         held = running_create(world, 200)
         for c in (1, 4, 8):
@@ -31,5 +37,8 @@ def measure(stack, is_quick, only):
         for n in (1000, 10000):
             submissions_create(world, n)
             say("list", n, loads.list_milliseconds(port, world, 5))
-            from axons_service.grading.models import Submission; Submission.objects.all().delete(); jobs_forget()
+            from axons_service.grading.models import Submission
+
+            Submission.objects.all().delete()
+            jobs_forget()
     return ""

@@ -153,7 +153,9 @@ def submissions_create(world: World, count: int) -> None:
 
     spec = Spec.objects.get()
     size = len(world.projects)
-    model = Model.objects.create(site_id=world.site_id, source="supplied", name="m", title="m", architecture="small_cnn")
+    model = Model.objects.create(
+        site_id=world.site_id, source="supplied", name="m", title="m", architecture="small_cnn"
+    )
     jobs = jobs_create(world, count, state="succeeded", kind="evaluation")
     submissions = Submission.objects.bulk_create(
         (
@@ -181,7 +183,7 @@ def submissions_create(world: World, count: int) -> None:
         batch_size=2000,
     )
     now = timezone.now()
-    revisions = {project: 0 for project in world.projects}
+    revisions = dict.fromkeys(world.projects, 0)
     deliveries: list[Any] = []
     for each in submissions:
         revisions[each.project_id] += 1

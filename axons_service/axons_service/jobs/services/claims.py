@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -21,6 +22,8 @@ SLOT_KINDS: dict[str, tuple[str, ...]] = {
     "training": (Job.Kind.TRAINING, Job.Kind.EVALUATION),
 }
 CANDIDATES = 20
+ROUNDS = 3  # how often others may take all candidates before the runner polls again
+ASSIGNED = ("project__exercise__site", "spec", "pool", "training_set")
 
 
 @dataclass(frozen=True)
@@ -60,23 +63,32 @@ def job_claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> 
     if runner.state == Runner.State.STOPPING:
         return None
     kinds = [kind for slot in slots for kind in SLOT_KINDS.get(slot, ())]
+    # Only narrow rows are sorted, and nothing is locked: the usual answer of a long poll costs one query.
     waiting = claimable(runner.pool).filter(kind__in=kinds)
-    if not waiting.exists():  # the usual answer of a long poll costs no transaction
-        return None
-    with transaction.atomic():
-        if connection.features.has_select_for_update_skip_locked:
-            waiting = waiting.select_for_update(skip_locked=True, of=("self",), no_key=True)
-        for job in waiting.select_related("project__exercise__site", "spec", "pool")[:CANDIDATES]:
-            if job.kind == Job.Kind.TRAINING and not _can_train(job, architectures):
-                continue
-            claim = _take(job, runner)
+    candidates = waiting.values_list("pk", "kind", "hyperparameters__architecture")[:CANDIDATES]
+    for _ in range(ROUNDS):
+        wanted = [pk for pk, kind, name in candidates.all() if _can_run(kind, name, architectures)]
+        if not wanted:
+            return None
+        for job_id in wanted:
+            claim = _claim(job_id, runner)
             if claim is not None:
                 return claim
     return None
 
 
-def _can_train(job: Job, architectures: list[str]) -> bool:
-    return not architectures or job.hyperparameters.get("architecture") in architectures
+def _can_run(kind: str, architecture: str | None, architectures: list[str]) -> bool:
+    return kind != Job.Kind.TRAINING or not architectures or architecture in architectures
+
+
+@transaction.atomic
+def _claim(job_id: UUID, runner: Runner) -> Claim | None:
+    """This job for this runner, unless another runner has it or takes it just now."""
+    row = Job.objects.filter(pk=job_id, state=State.DISPATCHED, cancel_requested=False)
+    if connection.features.has_select_for_update_skip_locked:
+        row = row.select_for_update(skip_locked=True, of=("self",), no_key=True)
+    job = row.select_related(*ASSIGNED).first()
+    return None if job is None else _take(job, runner)
 
 
 def _take(job: Job, runner: Runner) -> Claim | None:
