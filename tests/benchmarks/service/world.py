@@ -153,9 +153,7 @@ def submissions_create(world: World, count: int) -> None:
 
     spec = Spec.objects.get()
     size = len(world.projects)
-    model = Model.objects.create(
-        site_id=world.site_id, source="supplied", name="m", title="m", architecture="small_cnn"
-    )
+    model = Model.objects.create(site_id=world.site_id, source="supplied", name="m", title="m", architecture="cnn")
     jobs = jobs_create(world, count, state="succeeded", kind="evaluation")
     submissions = Submission.objects.bulk_create(
         (

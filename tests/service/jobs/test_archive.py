@@ -1,6 +1,7 @@
 """Finished jobs move to the object store, and nobody who reads them notices; logs, and who may read them."""
 
 import gzip
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from axons_service.jobs.models import Archive, Event, Job
 from axons_service.jobs.services import Claim, job_archive, jobs_archive
 from axons_service.jobs.tasks import archive_jobs
 from axons_service.storage import keys, objects
-from tests.service.builders import Caller, Lms, lms
+from tests.service.builders import Caller, lms
 from tests.service.jobs.conftest import World, metrics, progress
 
 with_store = pytest.mark.needs_s3
@@ -25,9 +26,7 @@ with_store = pytest.mark.needs_s3
 def finished(world: World, *, ago: float = 7200, log: str = "epoch 1\nepoch 2\n") -> Job:
     """A training that reported and ended `ago` seconds before now."""
     claim = world.running()
-    world.report(
-        claim, 2, metrics(2, loss=0.5), metrics(2, split="validation", loss=0.6), progress("training"), log=log
-    )
+    world.report(claim, 2, metrics(2, loss=0.5), metrics(2, split="validation"), progress("training"), log=log)
     world.finish(claim, "failed")
     return aged(claim.job, ago)
 
@@ -44,12 +43,9 @@ def aged(job: Job, ago: float) -> Job:
     return Job.objects.select_related("project__exercise").get(pk=job.pk)
 
 
-def get(caller: Caller, path: str, **headers: str) -> Any:
-    return caller.get(path, **headers)
-
-
 @pytest.fixture
-def stored(store: Any, world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+def stored(world: World, store: Any) -> World:
+    """The world with a real object store."""
     return world
 
 
@@ -92,7 +88,6 @@ def test_readers_see_the_same_before_and_after_the_move(stored: World, anna: Cal
 @with_store
 def test_a_page_of_archived_events_goes_on_where_the_last_one_ended(stored: World) -> None:
     first = finished(stored)
-    everything = events_after(first.project_id, 0, 500)
     second = finished(stored)
     everything = events_after(first.project_id, 0, 500)
     assert jobs_archive() == 2
@@ -264,9 +259,8 @@ def test_a_sequence_gives_back_what_went_in(records: list[dict[str, Any]]) -> No
     assert encode(records) == encode(records)
 
 
-def test_what_is_no_sequence_is_refused(world: World) -> None:
-    with pytest.raises(OSError):
+def test_what_is_no_sequence_is_refused() -> None:
+    with pytest.raises(gzip.BadGzipFile):
         decode(b"no gzip")
-    with pytest.raises(ValueError):
+    with pytest.raises(json.JSONDecodeError):
         decode(gzip.compress(b"\x1e{broken"))
-    assert isinstance(world.lms, Lms)
