@@ -209,6 +209,14 @@ def jobs_forget() -> None:
     analyze()
 
 
+def submissions_forget() -> None:
+    """Back to a service without submissions."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE axons_grading_submission CASCADE")
+
+
 def analyze() -> None:
     """What autovacuum would have done within its minute."""
     from django.db import connection
