@@ -55,14 +55,15 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "axons_service.operations.cors.SiteCorsMiddleware",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Django's own, without a thread for each (see the module).
+    "axons_service.operations.middleware.Security",
+    "axons_service.operations.middleware.StaticFiles",
+    "axons_service.operations.middleware.Sessions",
+    "axons_service.operations.middleware.Common",
+    "axons_service.operations.middleware.Csrf",
+    "axons_service.operations.middleware.Authentication",
+    "axons_service.operations.middleware.Messages",
+    "axons_service.operations.middleware.FrameOptions",
 ]
 
 TEMPLATES = [
