@@ -95,9 +95,12 @@ def watch(stack: Stack, world: World, steps: list[int], jobs: int, seconds: floa
         for process_ in (*writers, *browsers):
             assert process_.stdin is not None
             process_.stdin.close()
+        behind = [json.loads(_hear(writer))["behind"] for writer in writers]
+        for process_ in (*writers, *browsers):
             process_.terminate()
             process_.wait(timeout=20)
         stack.end(web)
+        print(f"  writers were at most {max(behind):.2f} s behind their clock", flush=True)
     return found
 
 
