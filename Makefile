@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast lms-contract conformance test-postgres test-browser services \
+.PHONY: help setup demo demo-check test test-fast lms-contract conformance test-postgres test-browser bench-service services \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -50,6 +50,9 @@ services: setup ## RabbitMQ, PostgreSQL and SeaweedFS, private, on loopback; URL
 
 services-stop: ## stop what `make services` started
 	@$(PY) -m scripts.services stop
+
+bench-service: setup ## the service's figures (QUICK=1 checks the script, WRITE=docs/performance.md writes the page)
+	@QUICK="$(QUICK)" WRITE="$(WRITE)" $(PY) -m tests.benchmarks.service
 
 lint: setup ## ruff
 	@.venv/bin/ruff check $(PYTHON_ROOMS)

@@ -30,12 +30,16 @@ def as_server() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
-def start(folders: Path, logs: Path, password: str) -> Server:
-    """A fresh cluster with one database `axons`; its own user may create others (tests do)."""
+def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False) -> Server:
+    """A fresh cluster with one database `axons`; its own user may create others (tests do).
+
+    Tests want it fast; `is_durable` makes commits wait for the disk, as a real deployment's do.
+    """
     bin_folder, prefix = binaries(), as_server()
     folder = folders / "postgres"
     folder.mkdir(mode=0o700)
     (port,) = free_ports(1)
+    fsync = "on" if is_durable else "off"
     log = logs / "postgres.log"
     if prefix:
         shutil.chown(folder, "postgres", "postgres")
@@ -50,7 +54,8 @@ def start(folders: Path, logs: Path, password: str) -> Server:
     )  # fmt: skip
     argv = [
         *prefix, str(bin_folder / "postgres"), "-D", str(folder / "data"), "-p", str(port), "-k", str(folder),
-        "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=64MB", "-c", "max_connections=200",
+        "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={fsync}", "-c", "shared_buffers=64MB",
+        "-c", "max_connections=200",
     ]  # fmt: skip
     pid = spawn(argv, log)
     url = f"postgres://axons:{password}@127.0.0.1:{port}/axons"

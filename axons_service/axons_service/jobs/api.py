@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import jwt
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -18,8 +18,10 @@ from axons_service.exercises.selectors import own_project, project_for
 from axons_service.exercises.specs import hyperparameters_validate
 from axons_service.jobs import schemas, selectors
 from axons_service.jobs.asynchronous import AsyncAPIView, in_thread
+from axons_service.jobs.history import job_log
 from axons_service.jobs.models import Job
-from axons_service.jobs.serializers import event_output, job_output, model_output, prediction_output
+from axons_service.jobs.serializers import job_output, model_output, prediction_output
+from axons_service.jobs.series import MAX_POINTS, MIN_POINTS
 from axons_service.jobs.services import job_cancel, job_create
 from axons_service.jobs.stream import project_stream
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
@@ -33,6 +35,11 @@ from axons_service.training_sets.selectors import training_set_for, uploads_of
 
 MAX_CURSOR = 2**63 - 1
 AFTER = OpenApiParameter("after", OpenApiTypes.INT, description="id of the last event that was seen; 0 for all")
+POINTS = OpenApiParameter(
+    "points",
+    {"type": "integer", "minimum": MIN_POINTS, "maximum": MAX_POINTS, "default": MAX_POINTS},
+    description="how many points each curve may have: its shape is kept",
+)
 
 
 REFUSALS = {400: ProblemSerializer, 401: ProblemSerializer, 403: ProblemSerializer, 404: ProblemSerializer}
@@ -57,6 +64,14 @@ def cursor_of(value: str | None) -> int:
     text = (value or "0").strip()
     if not text.isascii() or not text.isdigit() or int(text) > MAX_CURSOR:
         raise Problem(400, "cursor_invalid", "The cursor `after` is the id of an event: a whole number from 0.")
+    return int(text)
+
+
+def points_of(value: str | None) -> int:
+    """How many points a curve may have. Raises Problem 400 outside the bounds."""
+    text = (value or str(MAX_POINTS)).strip()
+    if not text.isascii() or not text.isdigit() or not MIN_POINTS <= int(text) <= MAX_POINTS:
+        raise Problem(400, "invalid_points", f"`points` is a whole number from {MIN_POINTS} to {MAX_POINTS}.")
     return int(text)
 
 
@@ -114,7 +129,8 @@ class JobsView(WriteView):
             if spec["kind"] != "training":
                 raise Problem(422, "training_not_offered", "This exercise is about using a model; it trains none.")
             return {
-                "training_set": training_set_for(caller_of(request), body["training_set"]),
+                "training_set": project.training_sets.filter(pk=body["training_set"]).first()
+                or training_set_for(caller_of(request), body["training_set"]),
                 "hyperparameters": hyperparameters_validate(spec, body.get("hyperparameters", {})),
             }
         model = selectors.model_for(caller_of(request), body["model"])
@@ -134,10 +150,33 @@ class JobView(ReadView):
 
 
 class JobMetricsView(ReadView):
-    @extend_schema(operation_id="job_metrics", responses={200: schemas.SeriesSerializer, **REFUSALS})
+    @extend_schema(
+        operation_id="job_metrics",
+        parameters=[POINTS],
+        responses={200: schemas.SeriesSerializer, **REFUSALS, 503: ProblemSerializer},
+    )
     def get(self, request: Request, job_id: UUID) -> Response:
-        """The job's curves over all its attempts, at most 500 points each."""
-        return Response(selectors.job_series(selectors.job_for(caller_of(request), job_id)))
+        """The job's curves over all its attempts, each thinned to `points` points; an evaluation's are for staff."""
+        points = points_of(request.query_params.get("points"))
+        return Response(selectors.job_series(selectors.job_insight_for(caller_of(request), job_id), points))
+
+
+class JobLogView(ReadView):
+    @extend_schema(
+        operation_id="job_log",
+        responses={(200, "text/plain"): OpenApiTypes.STR, **REFUSALS, 503: ProblemSerializer},
+    )
+    def get(self, request: Request, job_id: UUID) -> HttpResponseBase:
+        """What the job's runners logged, over all its attempts, as a text to save; an evaluation's is for staff."""
+        job = selectors.job_insight_for(caller_of(request), job_id)
+        return HttpResponse(
+            job_log(job),
+            content_type="text/plain; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="job-{job.pk}.log"',
+                "Cache-Control": "private, no-cache",
+            },
+        )
 
 
 class JobCancelView(WriteView):
@@ -176,7 +215,7 @@ class ProjectEventsView(ReadView):
     @extend_schema(
         operation_id="project_events",
         parameters=[AFTER],
-        responses={200: schemas.EventPageSerializer, 304: None, **REFUSALS},
+        responses={200: schemas.EventPageSerializer, 304: None, **REFUSALS, 503: ProblemSerializer},
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         """The events after a cursor, at most 500; 304 with If-None-Match while nothing is new."""
@@ -188,8 +227,8 @@ class ProjectEventsView(ReadView):
         if etag in parse_etags(request.headers.get("If-None-Match", "")):
             return Response(status=304, headers=headers)
         events = selectors.project_events(project.pk, after=after) if newest > after else []
-        cursor = events[-1].pk if events else after
-        return Response({"events": [event_output(event) for event in events], "cursor": cursor}, headers=headers)
+        cursor = events[-1]["id"] if events else after
+        return Response({"events": events, "cursor": cursor}, headers=headers)
 
 
 class ProjectStreamView(AsyncAPIView):

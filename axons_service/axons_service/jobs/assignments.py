@@ -93,7 +93,9 @@ def _picture(job: Job, internal: bool) -> dict[str, Any] | None:
 
 
 def _resume(job: Job, internal: bool) -> dict[str, Any] | None:
-    """The furthest checkpoint of any attempt."""
+    """The furthest checkpoint of any attempt before this one."""
+    if job.attempt == 1:
+        return None
     furthest = Checkpoint.objects.filter(job=job).order_by("-step", "-attempt").first()
     if furthest is None:
         return None

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 from django.db import models
 
-
 from axons_service.storage.models import Trashable
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before everything: the turn of those who never had compute
@@ -81,6 +80,7 @@ class Job(Trashable):
             models.Index(fields=["pool", "state", "kind"]),
             models.Index(fields=["state", "created_at"]),
             models.Index(fields=["project", "created_at"]),
+            models.Index(fields=["state", "finished_at"]),
             models.Index(
                 fields=["pool", "kind", "-finished_at"], name="job_measured", condition=models.Q(state="succeeded")
             ),
@@ -206,6 +206,24 @@ class Event(models.Model):
             )
         ]
         indexes = [models.Index(fields=["project", "id"])]
+
+
+class Archive(models.Model):
+    """A finished job's events and log lie in the object store; of its rows in `Event` only the `state` ones are left.
+
+    Keys: `storage.keys.job_events_key` and `job_log_key`. Written after the objects:
+    a row means they are there.
+    """
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="archive")
+    project = models.ForeignKey("axons_exercises.Project", on_delete=models.CASCADE, related_name="+")
+    first_event = models.PositiveBigIntegerField(help_text="id of the job's first event")
+    last_event = models.PositiveBigIntegerField(help_text="id of the job's last event")
+    bytes = models.PositiveBigIntegerField(help_text="of both objects")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["project", "last_event"])]
 
 
 class Model(Trashable):

@@ -8,8 +8,9 @@ from django.db.models import Count, Max, QuerySet
 
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import project_for
+from axons_service.jobs.history import events_after, job_events
 from axons_service.jobs.models import CourseTurn, Event, Job, Model, Prediction
-from axons_service.jobs.series import Point, downsampled, resumed
+from axons_service.jobs.series import MAX_POINTS, Point, downsampled, resumed
 from axons_service.jobs.states import HELD
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
@@ -60,9 +61,9 @@ def project_cursor(project_id: UUID) -> int:
     return Event.objects.filter(project_id=project_id).aggregate(newest=Max("pk"))["newest"] or 0
 
 
-def project_events(project_id: UUID, *, after: int) -> list[Event]:
-    """The next events of a project, oldest first, at most EVENTS_PAGE."""
-    return list(Event.objects.filter(project_id=project_id, pk__gt=after).order_by("pk")[:EVENTS_PAGE])
+def project_events(project_id: UUID, *, after: int) -> list[dict[str, Any]]:
+    """The next events of a project as `event_output` gives them, oldest first, at most EVENTS_PAGE."""
+    return events_after(project_id, after, EVENTS_PAGE)
 
 
 def job_for(caller: Caller, job_id: UUID) -> Job:
@@ -95,17 +96,32 @@ def prediction_for(caller: Caller, prediction_id: UUID) -> Prediction:
     return prediction
 
 
-def job_series(job: Job) -> dict[str, list[dict[str, Any]]]:
-    """The job's curves: `train` and `validation` over all its attempts, and `resources`; at most 500 points each."""
-    rows = Event.objects.filter(job=job, kind__in=["metrics", "resources"]).order_by("seq")
-    points: dict[str, list[Point]] = {"train": [], "validation": [], "resources": []}
-    for kind, attempt, data, created_at in rows.values_list("kind", "attempt", "data", "created_at").iterator():
-        time = created_at.isoformat()
-        points[data["split"] if kind == "metrics" else "resources"].append(Point(attempt, {**data, "time": time}))
+def job_insight_for(caller: Caller, job_id: UUID) -> Job:
+    """The job, if the caller may read its curves and its log: those of an evaluation tell of the hidden test set.
+
+    Raises Problem 404 as `job_for`, 403 for a learner's own evaluation.
+    """
+    job = job_for(caller, job_id)
+    if job.kind == Job.Kind.EVALUATION and not caller.is_staff:
+        raise Problem(403, "staff_only", "What an evaluation says about the hidden test set is for course staff only.")
+    return job
+
+
+def job_series(job: Job, points: int = MAX_POINTS) -> dict[str, list[dict[str, Any]]]:
+    """The job's curves: `train` and `validation` over all its attempts, and `resources`; so many points each at most.
+
+    Raises Problem 503 when they lie in an object store that does not answer.
+    """
+    lines: dict[str, list[Point]] = {"train": [], "validation": [], "resources": []}
+    for event in job_events(job, "metrics", "resources"):
+        line = event["data"]["split"] if event["kind"] == "metrics" else "resources"
+        lines[line].append(Point(event["attempt"], {**event["data"], "time": event["time"]}))
     return {
-        "train": downsampled(resumed(points["train"]), lambda point: point.get("loss")),
-        "validation": downsampled(resumed(points["validation"]), lambda point: point.get("loss")),
-        "resources": downsampled([point.data for point in points["resources"]], lambda point: point.get("cpu_percent")),
+        "train": downsampled(resumed(lines["train"]), lambda point: point.get("loss"), points),
+        "validation": downsampled(resumed(lines["validation"]), lambda point: point.get("loss"), points),
+        "resources": downsampled(
+            [point.data for point in lines["resources"]], lambda point: point.get("cpu_percent"), points
+        ),
     }
 
 

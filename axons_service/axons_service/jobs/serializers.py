@@ -15,8 +15,9 @@ def job_output(job: Job, place: Place | None = None) -> dict[str, Any]:
     """One job. Without a `place` its place in the queue is looked up; `jobs_output` does that for many at once."""
     if place is None:
         place = places([job]).get(job.pk, Place())
-    produced = getattr(job, "produced_model", None)
-    prediction = getattr(job, "prediction", None)
+    is_done = job.state == Job.State.SUCCEEDED  # before that there is nothing to look for
+    produced = getattr(job, "produced_model", None) if is_done else None
+    prediction = getattr(job, "prediction", None) if is_done else None
     is_evaluation = job.kind == Job.Kind.EVALUATION
     return {
         "id": str(job.pk),
@@ -32,7 +33,7 @@ def job_output(job: Job, place: Place | None = None) -> dict[str, Any]:
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
         "progress": job.progress,
-        "metrics": job.metrics,
+        "metrics": None if is_evaluation else job.metrics,
         "failure": {"class": job.failure_class, "message": job.failure_message} if job.failure_class else None,
         "queue": asdict(place),
         "cancel_requested": job.cancel_requested,

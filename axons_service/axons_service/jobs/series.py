@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+MIN_POINTS = 3
 MAX_POINTS = 500
 
 T = TypeVar("T")
@@ -29,7 +30,8 @@ def resumed(points: Sequence[Point]) -> list[dict[str, Any]]:
 def downsampled(points: Sequence[T], y: Callable[[T], float | None], limit: int = MAX_POINTS) -> list[T]:
     """At most `limit` points with the shape of the curve kept: per bucket the one with the largest triangle.
 
-    Largest-Triangle-Three-Buckets (Steinarsson 2013), with the index as x; first and last point always stay.
+    Largest-Triangle-Three-Buckets (Steinarsson 2013), with the index as x; first and last point always stay,
+    so `limit` is MIN_POINTS at least.
     """
     count = len(points)
     if count <= limit:

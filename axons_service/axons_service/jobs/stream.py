@@ -11,15 +11,18 @@ from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from django.db.models import Max, Q
+from django.db.models import F, Max, Q
 from rest_framework.utils.encoders import JSONEncoder
 
 from axons_service.jobs.asynchronous import in_thread, run_in
-from axons_service.jobs.models import Event
+from axons_service.jobs.history import STAFF_KINDS, events_after
+from axons_service.jobs.models import Event, Job
 from axons_service.jobs.serializers import event_output
+from axons_service.operations.problems import Problem
 
 TAIL_SECONDS = 0.1
 GAP_SECONDS = 30.0  # an id that did not appear for so long was rolled back
@@ -33,9 +36,9 @@ logger = logging.getLogger(__name__)
 _encode = JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-def event_frame(event: Event) -> bytes:
-    """The event as one SSE frame."""
-    return f"id: {event.pk}\nevent: job\ndata: {_encode(event_output(event))}\n\n".encode()
+def event_frame(output: dict[str, Any]) -> bytes:
+    """What `event_output` gave, as one SSE frame."""
+    return f"id: {output['id']}\nevent: job\ndata: {_encode(output)}\n\n".encode()
 
 
 class Watcher:
@@ -130,8 +133,8 @@ class Tail:
 
     def _fan_out(self, event: Event) -> None:
         watchers = self._watchers.get(event.project_id)
-        if watchers:
-            frame = event_frame(event)
+        if watchers and not _is_hidden(event):
+            frame = event_frame(event_output(event))
             for watcher in watchers:
                 watcher.push(event.pk, frame)
 
@@ -144,12 +147,16 @@ def _start() -> tuple[int, list[int]]:
 
 def _new_events(position: int, gaps: list[int]) -> list[Event]:
     wanted = Q(pk__gt=position) | Q(pk__in=gaps) if gaps else Q(pk__gt=position)
-    return list(Event.objects.filter(wanted).order_by("pk")[:TAIL_ROWS])
+    # hidden ones come too: the tail must see every id to know which are missing
+    return list(Event.objects.filter(wanted).annotate(job_kind=F("job__kind")).order_by("pk")[:TAIL_ROWS])
+
+
+def _is_hidden(event: Event) -> bool:
+    return event.job_kind == Job.Kind.EVALUATION and event.kind in STAFF_KINDS  # type: ignore[attr-defined]
 
 
 def _page(project_id: UUID, after: int) -> list[tuple[int, bytes]]:
-    page = Event.objects.filter(project_id=project_id, pk__gt=after).order_by("pk")[:PAGE_ROWS]
-    return [(event.pk, event_frame(event)) for event in page]
+    return [(output["id"], event_frame(output)) for output in events_after(project_id, after, PAGE_ROWS)]
 
 
 _tails: WeakKeyDictionary[asyncio.AbstractEventLoop, Tail] = WeakKeyDictionary()
@@ -172,7 +179,11 @@ async def project_stream(*, project_id: UUID, after: int, expires_at: float) -> 
             frames: list[tuple[int, bytes]]
             if watcher.is_behind:
                 watcher.is_behind = False
-                frames = await in_thread(_page, project_id, after)
+                try:
+                    frames = await in_thread(_page, project_id, after)
+                except Problem as problem:  # the browser comes back with its cursor, and misses nothing
+                    yield f": {problem.sentence}\n\n".encode()
+                    return
                 watcher.is_behind = watcher.is_behind or len(frames) == PAGE_ROWS
             else:
                 frames = list(watcher.buffer)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from axons_service.jobs.services import job_dispatch
+from axons_service.jobs.services import job_dispatch, jobs_archive
 from axons_service.jobs.services.reconcile import jobs_reconcile
 from axons_service.jobs.services.turns import turns_tidy
 
@@ -25,3 +25,8 @@ def reconcile() -> None:
 def tidy_turns() -> None:
     """Beat: who has nothing to claim any more leaves the line; who was forgotten joins it."""
     turns_tidy()
+
+
+def archive_jobs() -> None:
+    """Beat: move the events of jobs that finished a while ago to the object store; the next turn does what is left."""
+    jobs_archive()

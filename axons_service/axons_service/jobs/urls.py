@@ -8,6 +8,7 @@ urlpatterns = [
     path("jobs", api.JobsView.as_view(), name="jobs"),
     path("jobs/<uuid:job_id>", api.JobView.as_view(), name="job"),
     path("jobs/<uuid:job_id>/metrics", api.JobMetricsView.as_view(), name="job-metrics"),
+    path("jobs/<uuid:job_id>/log", api.JobLogView.as_view(), name="job-log"),
     path("jobs/<uuid:job_id>/cancel", api.JobCancelView.as_view(), name="job-cancel"),
     path("models/<uuid:model_id>", api.ModelView.as_view(), name="model"),
     path("predictions/<uuid:prediction_id>", api.PredictionView.as_view(), name="prediction"),

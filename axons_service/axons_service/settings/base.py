@@ -58,14 +58,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "axons_service.operations.cors.SiteCorsMiddleware",
     "axons_service.operations.etags.etags",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Django's own, without a thread for each (see the module).
+    "axons_service.operations.middleware.Security",
+    "axons_service.operations.middleware.StaticFiles",
+    "axons_service.operations.middleware.Sessions",
+    "axons_service.operations.middleware.Common",
+    "axons_service.operations.middleware.Csrf",
+    "axons_service.operations.middleware.Authentication",
+    "axons_service.operations.middleware.Messages",
+    "axons_service.operations.middleware.FrameOptions",
 ]
 
 TEMPLATES = [
@@ -90,6 +91,13 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;",
+    }
+else:
+    # Under ASGI every request has a thread of its own, and a connection that lives with a thread would be made anew
+    # for each: fork, SCRAM and settings cost more than the request. The process keeps a pool instead.
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"] = {
+        "pool": {"min_size": 1, "max_size": int(env("AXONS_DATABASE_CONNECTIONS", "20")), "timeout": 15}
     }
 
 REST_FRAMEWORK = {
@@ -146,6 +154,7 @@ CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "axons_service.training_sets.tasks.*": {"queue": "prepare"},
     "axons_service.grading.tasks.*": {"queue": "deliver"},
+    "axons_service.jobs.tasks.archive_jobs": {"queue": "prepare"},
 }
 CELERY_BEAT_SCHEDULE = {
     "reconcile-jobs": {"task": "axons_service.jobs.tasks.reconcile", "schedule": 10.0, "options": {"expires": 10}},
@@ -162,6 +171,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 10},
     },
     "sweep": {"task": "axons_service.operations.tasks.sweep", "schedule": 300.0, "options": {"expires": 300}},
+    "archive-jobs": {"task": "axons_service.jobs.tasks.archive_jobs", "schedule": 60.0, "options": {"expires": 60}},
 }
 
 # Object store: S3 only.
@@ -224,6 +234,8 @@ except ValueError as error:
     raise SystemExit(f"axons-service: AXONS_STALL_SECONDS: {error}. An example: 600,fetching=900") from error
 # A bearer token for GET /metrics; without one there are no metrics.
 AXONS_METRICS_TOKEN = env("AXONS_METRICS_TOKEN", "")
+# How long a finished job's events stay in the database: longer than any browser's read token lives.
+AXONS_EVENTS_KEPT_SECONDS = float(env("AXONS_EVENTS_KEPT_SECONDS", "3600"))
 AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
 # Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
 AXONS_LEARNER_QUOTA_BYTES = int(env("AXONS_LEARNER_QUOTA_BYTES", str(2 * 1024**3)))

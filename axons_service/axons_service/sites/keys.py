@@ -32,6 +32,7 @@ def public_key_pem(key: Ed25519PublicKey) -> str:
     return encoded.decode()
 
 
+@lru_cache(maxsize=256)
 def public_key_load(pem: str) -> Ed25519PublicKey:
     """Parse a PEM public key. Raises ValueError with a sentence when it is not an Ed25519 public key."""
     try:

@@ -52,6 +52,16 @@ def attempt_prefix(job: "Job", number: int) -> str:
     return f"{project_prefix(job.project)}jobs/{job.pk}/attempts/{number}/"
 
 
+def job_events_key(job: "Job") -> str:
+    """All events of a finished job: an RFC 7464 JSON text sequence, gzip."""
+    return f"{project_prefix(job.project)}jobs/{job.pk}/events.jsonseq.gz"
+
+
+def job_log_key(job: "Job") -> str:
+    """The log of a finished job over all its attempts, as text."""
+    return f"{project_prefix(job.project)}jobs/{job.pk}/log.txt"
+
+
 def model_prefix(model: "Model") -> str:
     if model.project is not None:
         return f"{project_prefix(model.project)}models/{model.pk}/"

@@ -11,6 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
+from axons_service.storage import presigning
+
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
@@ -83,14 +85,23 @@ def presigned_get(
     content_type: str | None = None,
 ) -> str:
     """A URL that reads one object for `expires` seconds (an hour at most); `filename` makes a browser save it."""
-    params: dict[str, Any] = {"Bucket": bucket(), "Key": key}
+    query: dict[str, str] = {}
     if filename is not None:
         safe = "".join(c if c.isalnum() or c in "._-" else "_" for c in filename)
-        params["ResponseContentDisposition"] = f'attachment; filename="{safe}"'
+        query["response-content-disposition"] = f'attachment; filename="{safe}"'
     if content_type is not None:
-        params["ResponseContentType"] = content_type
-    url = client(internal=internal).generate_presigned_url("get_object", Params=params, ExpiresIn=min(expires, 3600))
-    return str(url)
+        query["response-content-type"] = content_type
+    s3 = settings.AXONS_S3
+    return presigning.get_url(
+        endpoint=s3["endpoint"] if internal else s3["public_endpoint"],
+        region=s3["region"],
+        access_key=s3["access_key"],
+        secret_key=s3["secret_key"],
+        bucket=s3["bucket"],
+        key=key,
+        expires=min(expires, 3600),
+        query=query,
+    )
 
 
 def presigned_put(

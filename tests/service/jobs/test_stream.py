@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from axons_service.jobs import stream
 from axons_service.jobs.models import Event
 from axons_service.jobs.stream import Gaps, project_stream, tail
+from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller as Who
 from axons_service.sites.callers import Role
 from axons_service.sites.tokens import read_token_mint
@@ -143,6 +144,97 @@ def test_an_event_that_commits_after_a_later_one_is_not_missed(real_world: World
         await slow
         for frames in (mine, his):
             await frames.aclose()
+
+    asyncio.run(scenario())
+
+
+@threaded
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer: ids commit in order")
+def test_two_transactions_that_commit_in_reverse_and_a_hole_between_them(real_world: World) -> None:
+    """Ids 1 (slow), 2 (rolled back), 3 (fast) of three projects: 3 comes at once, 1 when it commits, nothing twice."""
+    projects = [real_world.project, *(learner_project(real_world.lms, name) for name in ("ben", "cleo"))]
+    begun, gone, go = threading.Event(), threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        with transaction.atomic():
+            write(real_world, 1, project=projects[0])
+            begun.set()
+            assert go.wait(10)
+
+    def in_vain() -> None:
+        with transaction.atomic():
+            write(real_world, 2, project=projects[1])
+            transaction.set_rollback(True)
+        gone.set()
+
+    async def scenario() -> None:
+        streams = [project_stream(project_id=p.pk, after=0, expires_at=time.time() + 60) for p in projects]
+        readers = [asyncio.create_task(read(frames, 1)) for frames in streams]
+        await asyncio.sleep(0.3)
+        slow = asyncio.create_task(in_background(slowly))
+        assert await asyncio.to_thread(begun.wait, 10)
+        await in_background(in_vain)
+        assert gone.is_set()
+        await in_background(write, real_world, 3, project=projects[2])
+        ((newest, number),) = await readers[2]
+        assert number == 3
+        assert not readers[0].done()
+        go.set()
+        await slow
+        ((oldest, number),) = await readers[0]
+        assert (number, newest - oldest) == (1, 2)
+        await asyncio.sleep(0.5)  # the hole stays empty, and nothing comes a second time
+        assert not readers[1].done()
+        again = project_stream(project_id=projects[0].pk, after=oldest, expires_at=time.time() + 0.4)
+        assert [number_of(frame) async for frame in again if number_of(frame)] == []
+        readers[1].cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+        for frames in streams:
+            await frames.aclose()
+
+    asyncio.run(scenario())
+
+
+@threaded
+def test_a_page_that_needs_the_store_while_it_is_away_ends_the_stream_politely(
+    real_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(project_id: Any, after: int) -> Any:
+        raise Problem(503, "store_unavailable", "The file store does not answer just now.")
+
+    monkeypatch.setattr(stream, "_page", away)
+
+    async def scenario() -> None:
+        frames = [frame async for frame in watch(real_world)]
+        assert frames[-1] == b": The file store does not answer just now.\n\n"
+        assert tail().watcher_count == 0
+
+    asyncio.run(scenario())
+
+
+@threaded
+def test_what_an_evaluation_logs_is_not_streamed(real_world: World) -> None:
+    real_world.evaluation()
+    claim = real_world.claimed()
+
+    async def scenario() -> None:
+        frames = watch(real_world)
+        opened = await anext(frames)
+        assert opened.startswith(b": open")
+
+        def report() -> None:
+            real_world.report(claim, 1, log="the hidden cat 17.jpg")
+            write(real_world, 7)
+
+        kinds: list[str] = []
+        live = asyncio.create_task(in_background(report))
+        async for frame in frames:
+            kinds.append(frame.decode())
+            if '"text":"7"' in kinds[-1]:
+                break
+        await live
+        assert not any("17.jpg" in text for text in kinds)
+        await frames.aclose()
 
     asyncio.run(scenario())
 

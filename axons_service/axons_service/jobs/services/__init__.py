@@ -1,5 +1,6 @@
 """Every write of jobs. Each noun has its module; this is the one door."""
 
+from axons_service.jobs.services.archiving import job_archive, jobs_archive
 from axons_service.jobs.services.attempts import (
     Batch,
     attempt_events_append,
@@ -25,10 +26,12 @@ __all__ = [
     "attempt_uploads_prepare",
     "checkpoint_record",
     "event_append",
+    "job_archive",
     "job_cancel",
     "job_claim",
     "job_create",
     "job_dispatch",
+    "jobs_archive",
     "lease_expire",
     "runner_lost",
 ]

@@ -138,7 +138,7 @@ def _locked(jobs: QuerySet[Job]) -> Job | None:
     """The first of these jobs that no other claimer holds, locked."""
     if connection.features.has_select_for_update_skip_locked:
         jobs = jobs.select_for_update(skip_locked=True, of=("self",), no_key=True)
-    return jobs.select_related("project__exercise__site", "spec", "pool", "turn").first()
+    return jobs.select_related("project__exercise__site", "spec", "pool", "turn", "training_set").first()
 
 
 def _take(job: Job, runner: Runner) -> Claim | None:

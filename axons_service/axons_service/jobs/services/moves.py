@@ -26,7 +26,7 @@ def state_data(job: Job) -> dict[str, Any]:
     return {"state": str(job.state), "failure": failure, "cancel_requested": job.cancel_requested}
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def job_move(*, job: Job, move: Move, **changes: Any) -> bool:
     """Make a move, if the row is still where and in the attempt that `job` says. True when it was made here."""
     rule = TABLE[move]

@@ -1,0 +1,1 @@
+"""`make bench-service`: the service's figures, measured over HTTP on real servers."""
