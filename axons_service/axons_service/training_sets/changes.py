@@ -100,7 +100,7 @@ def _check_newest(found: int, seen: int) -> None:
 
 
 def _check(project: Project, parent: TrainingSet, changes: Changes) -> None:
-    pictures = sum(len(changes[name]) for name in ("exclusions", "inclusions", "relabels", "splits"))  # type: ignore[literal-required]
+    pictures = sum(len(changes[name]) for name in ("exclusions", "inclusions", "relabels", "splits"))
     renames = changes["renames"]
     if not pictures and not renames and changes["split"] is None:
         raise Problem(422, "nothing_to_do", "Change at least one picture, class or the split.")

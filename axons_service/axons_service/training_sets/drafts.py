@@ -203,7 +203,7 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
             draft.note(each.name, "duplicate", f"{each.name} is {what}; it counts once.")
         else:
             known[finding["sha256"]] = known[finding["source"]] = each.name
-            image: Image = {
+            fresh: Image = {
                 "sha256": finding["sha256"],
                 "label": each.label,
                 "split": each.split,
@@ -213,11 +213,11 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
                 "source": finding["source"],
                 "dhash": finding["dhash"],
             }
-            (placed if each.split else waiting).append(image)
+            (placed if each.split else waiting).append(fresh)
             draft.note(each.name, "added")
-            draft.excluded = [old for old in draft.excluded if old["sha256"] != image["sha256"]]
-            if image["sha256"] not in draft.packed:
-                draft.fresh.append((image["sha256"], finding["bytes"]))
+            draft.excluded = [old for old in draft.excluded if old["sha256"] != fresh["sha256"]]
+            if fresh["sha256"] not in draft.packed:
+                draft.fresh.append((fresh["sha256"], finding["bytes"]))
     draft.images += placed
     draft.images += manifests.split_assign(draft.images, waiting)
 

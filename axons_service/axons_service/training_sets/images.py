@@ -83,7 +83,7 @@ def _output(image: Image, places: dict[str, str], groups: dict[str, int]) -> dic
     sha256 = image["sha256"]
     prefix = places[sha256]
     return {
-        **{name: image[name] for name in ("sha256", "label", "split", "name", "width", "height")},  # type: ignore[literal-required]
+        **{name: image[name] for name in ("sha256", "label", "split", "name", "width", "height")},
         "near_group": groups.get(sha256),
         "url": objects.presigned_get(keys.blob_key(prefix, sha256)),
         "thumbnail_url": objects.presigned_get(keys.thumbnail_key(prefix, sha256)),

@@ -55,7 +55,7 @@ class Outcome:
 def worker_count() -> int:
     """How many pictures are decoded at once: one a core, as far as memory allows, four at most."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    affordable = psutil.virtual_memory().available // WORKER_BYTES
+    affordable = int(psutil.virtual_memory().available) // WORKER_BYTES
     return max(1, min(cores, affordable, MAX_WORKERS))
 
 

@@ -75,13 +75,13 @@ class TrainingSetChangesView(APIView):
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
-        asked = dict(data.validated_data)
-        newest = asked.pop("newest")
+        asked: changes.Changes = data.validated_data
+        newest = data.validated_data.pop("newest")
         training_set, _ = changes.training_set_change(
             project=own_project(caller_of(request)),
             base=training_set_id,
             newest=newest,
-            changes=changes.Changes(**asked),
+            changes=asked,
             idempotency_key=key,
         )
         return Response(training_set_output(training_set), status=202)
