@@ -4,9 +4,10 @@ import { t, tn } from "../core/i18n";
 import type { ReportLine } from "../core/types";
 import { Icon } from "../ui/basics";
 
-export function Report({ lines }: { lines: ReportLine[] }) {
+/** `counts` knows of lines that a long report keeps elsewhere: accepted ones, for refusals come first. */
+export function Report({ lines, counts }: { lines: ReportLine[]; counts?: Record<string, number> }) {
   const refused = lines.filter((line) => !line.accepted);
-  const accepted = lines.length - refused.length;
+  const accepted = counts?.["added"] ?? lines.filter((line) => line.accepted && (line.code === null || line.code === "added")).length;
   const [all, setAll] = useState(false);
   const shown = all ? refused : refused.slice(0, 8);
   return (
