@@ -41,16 +41,15 @@ def files_check(
     with PictureWorkers(workers) as pictures, ThreadPoolExecutor(threads) as pool:
 
         def start(how_many: int) -> set[Future[tuple[File, Finding, Path]]]:
-            if time.monotonic() >= until:
-                return set()
             chosen = islice(waiting, how_many)
             return {pool.submit(_check, file, pictures, prefix, scratch / f"{next(numbers)}.jpg") for file in chosen}
 
-        running = start(2 * threads)
+        running = start(2 * threads)  # whatever the time: a slice that starts nothing would come back for ever
         try:
             while running:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= start(len(done))
+                if time.monotonic() < until:
+                    running |= start(len(done))
                 for each in done:
                     yield each.result()
         finally:

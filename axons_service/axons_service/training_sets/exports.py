@@ -26,7 +26,7 @@ MAX_TRIES = 3
 STALE = timedelta(seconds=60)
 AT_ONCE = 16
 PROGRESS_EVERY = 50
-LIFE = timedelta(hours=20)
+LIFE = timedelta(hours=24)  # a row a day: asking again after this makes a new one
 OUR_FAULT = "The zip could not be made. This is our fault; your training set is fine. Please try again."
 
 logger = logging.getLogger(__name__)

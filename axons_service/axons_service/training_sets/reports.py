@@ -9,7 +9,7 @@ from axons_service.storage import keys, objects
 from axons_service.training_sets.drafts import ReportLine
 from axons_service.training_sets.models import TrainingSet
 
-ROW_LINES = 200
+ROW_LINES = 100
 
 
 def report_store(training_set: TrainingSet, report: list[ReportLine]) -> dict[str, Any]:

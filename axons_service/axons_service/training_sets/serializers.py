@@ -54,7 +54,7 @@ class TrainingSetSerializer(serializers.Serializer[Any]):
     image_count = serializers.IntegerField()
     manifest_sha256 = serializers.CharField(allow_null=True)
     content_sha256 = serializers.CharField(allow_null=True, help_text="the same for an exported and imported set")
-    report = ReportLineSerializer(many=True, help_text="the first 200 lines, refusals first where there are more")
+    report = ReportLineSerializer(many=True, help_text="the first 100 lines, refusals first where there are more")
     report_counts = serializers.DictField(child=serializers.IntegerField(), help_text="all lines: {code: count}")
     warnings = WarningSerializer(many=True)
     progress = SetProgressSerializer(allow_null=True)

@@ -79,9 +79,10 @@ def test_asking_again_gives_the_same_zip(mine: TrainingSet, anna: Caller) -> Non
     assert (again.status_code, again.json()["id"], again.json()["state"]) == (202, first["id"], "ready")
     assert export_build(export_id=first["id"]) is False
     assert objects.head(f"tmp/{timezone.now():%Y-%m-%d}/exports/{first['id']}.zip") == stored
-    Export.objects.update(created_at=timezone.now() - timedelta(hours=21))
+    Export.objects.update(created_at=timezone.now() - timedelta(hours=25), day=timezone.now() - timedelta(days=1))
     gone = anna.get(f"/exports/{first['id']}").json()
     assert (gone["state"], gone["url"]) == ("expired", None)
+    assert anna.post(f"/training-sets/{mine.pk}/exports").json()["state"] == "preparing"
 
 
 def test_a_worker_that_dies_leaves_no_half_zip_and_the_next_one_makes_it(

@@ -5,7 +5,7 @@ import { ActionKeys } from "./keys";
 import { Api, asError, type ApiError } from "./api";
 import { backoff, Live, sleep } from "./stream";
 import { initialState, isTerminal, Store, type State } from "./store";
-import type { Args, AxonsEvent, Export, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ResourcePoint, Runtime, Submission, TrainingSet } from "./types";
+import type { Args, AxonsEvent, Export, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ReportLine, ResourcePoint, Runtime, Submission, TrainingSet } from "./types";
 import type { RequestTickets } from "./uploads";
 
 export interface SetRequest {
@@ -217,6 +217,10 @@ export class Session {
     }
     onChange(found);
     return found;
+  }
+
+  report(set: string, after?: string): Promise<{ lines: ReportLine[]; next: string | null }> {
+    return this.api.read(`/training-sets/${set}/report`, after === undefined ? {} : { after });
   }
 
   history(after?: string): Promise<{ training_sets: TrainingSet[]; next: string | null }> {

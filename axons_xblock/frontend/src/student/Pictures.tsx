@@ -34,7 +34,7 @@ export function Pictures() {
       </Empty>
     );
   }
-  const report = set.report && set.report.length > 0 ? <Report lines={set.report} counts={set.report_counts} /> : null;
+  const report = set.report && set.report.length > 0 ? <Report key={`${set.id}-${set.state}`} set={set} /> : null;
   return (
     <>
       <p class="ax-lead">{own
