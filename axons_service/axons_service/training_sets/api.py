@@ -117,7 +117,7 @@ class TrainingSetsView(APIView):
         return Response(training_set_output(training_set), status=202)
 
     class FilterSerializer(serializers.Serializer[Any]):
-        after = serializers.IntegerField(required=False, default=None, min_value=1)
+        after = serializers.IntegerField(required=False, default=None, min_value=1, max_value=2**31 - 1)
         limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=50)
 
     class PageSerializer(serializers.Serializer[Any]):

@@ -54,8 +54,7 @@ def images_page(
     """
     if training_set.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
-    if after is not None and not after.isdecimal():
-        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.")
+    start = position_after(after)
     manifest = manifest_read(training_set)
     groups = {sha256: number for number, group in enumerate(manifest.get("near_duplicates", []), 1) for sha256 in group}
     images = manifest["images"]
@@ -66,7 +65,7 @@ def images_page(
         images = sorted(alike, key=lambda image: (groups[image["sha256"]], image["sha256"]))
     page: list[Image] = []
     following, last = None, -1
-    for position in range(int(after) + 1 if after is not None else 0, len(images)):
+    for position in range(start, len(images)):
         image = images[position]
         if label not in (None, image["label"]) or split not in (None, image["split"]):
             continue
@@ -77,6 +76,15 @@ def images_page(
         last = position
     places = image_prefixes(training_set, [image["sha256"] for image in page])
     return {"images": [_output(image, places, groups) for image in page], "next": following}
+
+
+def position_after(cursor: str | None) -> int:
+    """Where the page after this cursor starts: behind the last position of the page before. Raises Problem 400."""
+    if cursor is None:
+        return 0
+    if not cursor.isdecimal() or len(cursor) > 12:
+        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.")
+    return int(cursor) + 1
 
 
 def _output(image: Image, places: dict[str, str], groups: dict[str, int]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class LeakageListView(APIView):
     permission_classes = [IsStaff]
 
     class FilterSerializer(serializers.Serializer[Any]):
-        after = serializers.IntegerField(required=False, default=None, min_value=1)
+        after = serializers.IntegerField(required=False, default=None, min_value=1, max_value=2**63 - 1)
         limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=50)
 
     class OutputSerializer(serializers.Serializer[Any]):

@@ -4,9 +4,9 @@ import json
 from collections import Counter
 from typing import Any
 
-from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
 from axons_service.training_sets.drafts import ReportLine
+from axons_service.training_sets.images import position_after
 from axons_service.training_sets.models import TrainingSet
 
 ROW_LINES = 100
@@ -24,15 +24,13 @@ def report_store(training_set: TrainingSet, report: list[ReportLine]) -> dict[st
 
 def report_page(training_set: TrainingSet, *, after: str | None, limit: int) -> dict[str, Any]:
     """A page of report lines: {"lines", "next"}; `after` is the cursor of the page before."""
-    if after is not None and not after.isdecimal():
-        raise Problem(400, "cursor_invalid", "The cursor is none that this service gave out.")
-    start = int(after) if after is not None else 0
+    start = position_after(after)
     lines: list[ReportLine] = training_set.report
     total = sum(training_set.report_counts.values())
     if total > len(lines) and start + limit > len(lines):
         lines = json.loads(objects.get_bytes(_key(training_set)))
     page = lines[start : start + limit]
-    following = str(start + limit) if start + limit < max(total, len(lines)) else None
+    following = str(start + limit - 1) if start + limit < max(total, len(lines)) else None
     return {"lines": page, "next": following}
 
 

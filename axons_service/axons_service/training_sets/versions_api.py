@@ -30,6 +30,18 @@ CHANGE_RESPONSES = {
 SHA256 = r"^[0-9a-f]{64}$"
 
 
+class NamedField(serializers.DictField):
+    """An object whose names are checked as its values are: they reach the database and sentences too."""
+
+    def __init__(self, *, name: serializers.CharField, **options: Any) -> None:
+        super().__init__(**options)
+        self.name = name
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        found = super().to_internal_value(data)
+        return {self.name.run_validation(name): value for name, value in found.items()}
+
+
 class TrainingSetChangesView(APIView):
     """Changes of a version by hand."""
 
@@ -43,18 +55,29 @@ class TrainingSetChangesView(APIView):
             class Meta:
                 ref_name = "SplitRequest"
 
-        newest = serializers.IntegerField(min_value=0, help_text="your newest version that you have seen, 0 for none")
+        newest = serializers.IntegerField(
+            min_value=0, max_value=2**31 - 1, help_text="your newest version that you have seen, 0 for none"
+        )
         exclusions = serializers.ListField(child=serializers.RegexField(SHA256), required=False, default=list)
         inclusions = serializers.ListField(child=serializers.RegexField(SHA256), required=False, default=list)
-        relabels = serializers.DictField(child=serializers.CharField(max_length=200), required=False, default=dict)
-        renames = serializers.DictField(
+        relabels = NamedField(
+            name=serializers.RegexField(SHA256),
+            child=serializers.CharField(max_length=200),
+            required=False,
+            default=dict,
+        )
+        renames = NamedField(
+            name=serializers.CharField(max_length=200),
             child=serializers.CharField(max_length=200),
             required=False,
             default=dict,
             help_text="{class: new name}; a name that another class has merges the two",
         )
-        splits = serializers.DictField(
-            child=serializers.ChoiceField(choices=["train", "validation"]), required=False, default=dict
+        splits = NamedField(
+            name=serializers.RegexField(SHA256),
+            child=serializers.ChoiceField(choices=["train", "validation"]),
+            required=False,
+            default=dict,
         )
         split = SplitSerializer(required=False, allow_null=True, default=None)
 
@@ -93,7 +116,9 @@ class TrainingSetRevertView(APIView):
     authentication_classes = [XBlockAuthentication]
 
     class InputSerializer(serializers.Serializer[Any]):
-        newest = serializers.IntegerField(min_value=0, help_text="your newest version that you have seen")
+        newest = serializers.IntegerField(
+            min_value=0, max_value=2**31 - 1, help_text="your newest version that you have seen"
+        )
 
         class Meta:
             ref_name = "TrainingSetRevertRequest"

@@ -11,7 +11,7 @@ export function Report({ set }: { set: TrainingSet }) {
   const { session } = useDesk();
   const counts = set.report_counts;
   const [lines, setLines] = useState<ReportLine[]>(set.report ?? []);
-  const [next, setNext] = useState<string | null>(String(lines.length));
+  const [next, setNext] = useState<string | null>(String(lines.length - 1));
   const whole = next === null || Object.values(counts ?? {}).reduce((sum, each) => sum + each, 0) <= lines.length;
   const more = useAsk(async () => {
     const page = await session.report(set.id, next ?? undefined);
