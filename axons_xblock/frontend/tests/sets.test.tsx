@@ -17,6 +17,7 @@ let answers: Record<string, (body: Body) => { status?: number; body: unknown }>;
 const wait = async (milliseconds = 30) => act(async () => { await new Promise((resolve) => setTimeout(resolve, milliseconds)); });
 const text = () => host.textContent ?? "";
 const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
+const until = async (condition: () => boolean) => { for (let i = 0; i < 300 && !condition(); i += 1) await wait(10); };
 const press = async (words: string) => { button(words).click(); await wait(); };
 const tiles = () => [...host.querySelectorAll<HTMLButtonElement>(".ax-pickable")];
 const key = async (name: string, more = {}) => { tiles()[0]!.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true, ...more })); await wait(5); };
@@ -29,7 +30,11 @@ const SHOTS = Array.from({ length: 6 }, (_, i) => ({ sha256: `h${i}`, label: i %
 async function show() {
   const handlers = ["open", "read", "training_set_change", "training_set_revert", "export_create"];
   block = mount({}, host, { view: "student", static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(handlers.map((name) => [name, `/handler/${name}`])) });
-  await wait(60);
+  await until(() => Boolean(button("Sort and split")));
+}
+async function sort() {
+  await press("Sort and split");
+  await until(() => tiles().length > 0);
 }
 
 beforeEach(() => {
@@ -59,7 +64,7 @@ afterEach(() => {
 describe("sorting a set", () => {
   it("moves, leaves out and splits by mouse and keyboard, and sends it all at once with the newest version seen", async () => {
     await show();
-    await press("Sort and split");
+    await sort();
     expect(tiles()).toHaveLength(6);
     tiles()[0]!.click();
     await wait(5);
@@ -81,6 +86,7 @@ describe("sorting a set", () => {
     await wait(5);
     expect(text()).toContain("“cat” and “dog” become one class.");
     await press("Save as a new version");
+    await until(() => text().includes("checked"));
     expect(sent("training_set_change")).toHaveLength(1);
     expect(sent("training_set_change")[0]).toMatchObject({
       training_set: MINE.id, newest: 3, exclusions: ["h5"], inclusions: [], relabels: { h0: "dog", h1: "dog", h2: "dog" },
@@ -92,7 +98,7 @@ describe("sorting a set", () => {
   it("keeps the work and says why when somebody else was faster", async () => {
     answers["training_set_change"] = () => ({ status: 409, body: { error: { code: "version_conflict", message: "Version 4 was made meanwhile, perhaps in another window. Look at it, then make your change again." } } });
     await show();
-    await press("Sort and split");
+    await sort();
     await key("a", { ctrlKey: true });
     expect(text()).toContain("6 picked");
     await key("Escape");
@@ -101,15 +107,16 @@ describe("sorting a set", () => {
     await wait(5);
     await press("Leave out");
     await press("Save as a new version");
+    await until(() => text().includes("Version 4"));
     expect(text()).toContain("Version 4 was made meanwhile");
     expect(text()).toContain("1 left out");
   });
 
   it("shows what was left out and takes it in again", async () => {
     await show();
-    await press("Sort and split");
+    await sort();
     await press("Left out");
-    expect(sent("read").at(-1)).toMatchObject({ query: { show: "excluded" } });
+    await until(() => sent("read").some((body) => (body["query"] as Body)?.["show"] === "excluded") && tiles().length > 0);
     tiles()[0]!.click();
     await wait(5);
     await press("Take in again");
@@ -121,6 +128,7 @@ describe("sorting a set", () => {
     answers["open"] = () => ({ body: f.bundle({ training_sets: [f.OWN], jobs: [], models: [] }) });
     await show();
     await press("Sort and split");
+    await until(() => text().includes("Kept back to check the model"));
     expect(host.querySelector(".ax-renames")).toBeNull();
   });
 

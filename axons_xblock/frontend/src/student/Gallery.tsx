@@ -33,7 +33,8 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
   const turn = useRef(0);
 
   // The service lists a set class by class: the first page of all pictures would show one class only.
-  const mixed = show === "all" && label === null && set.classes.length > 1 && set.classes.length <= 12;
+  // Who sorts pictures sees them all, class by class.
+  const mixed = !onShown && show === "all" && label === null && set.classes.length > 1 && set.classes.length <= 12;
   const sample = async () => {
     const pages = await Promise.all(set.classes.map((each) => session.pictures(set.id, { label: each, limit: SAMPLE })));
     return { images: Array.from({ length: SAMPLE }, (_, i) => pages.flatMap((page) => page.images[i] ?? [])).flat(), next: null };
