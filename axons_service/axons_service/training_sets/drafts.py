@@ -103,10 +103,10 @@ def draft_make(
         )
     if request.get("reverted_to") is not None:
         draft.note(f"version {request['reverted_to']}", "reverted")
-    _rename(draft, request.get("renames", {}))
     _choose(draft, request)
     _relabel(draft, request.get("relabels", {}))
     _place(draft, request.get("splits", {}))
+    _rename(draft, request.get("renames", {}))  # last: relabelling speaks of the classes as they were
     _add(draft, added, findings)
     _split(draft, request.get("split"))
     if not any(line["accepted"] for line in draft.report):

@@ -79,9 +79,10 @@ def test_every_change_is_a_new_version_that_shares_the_shards(first: TrainingSet
 
 
 def test_classes_are_renamed_and_merged(first: TrainingSet, anna: Caller) -> None:
-    renamed = changed(anna, first, newest=1, renames={"cat": "tiger"})
+    dog = hashes(first, label="dog", split="train")[0]
+    renamed = changed(anna, first, newest=1, renames={"cat": "tiger"}, relabels={dog: "cat"})
     assert renamed.classes == ["dog", "tiger"]
-    assert renamed.counts["tiger"] == first.counts["cat"]
+    assert renamed.counts["tiger"]["train"] == first.counts["cat"]["train"] + 1
     three = sets_made.prepared(
         sets_made.asked(anna, [("owl.jpg", made.jpeg(99), "owl")], key="k2", base=str(renamed.pk))
     )
