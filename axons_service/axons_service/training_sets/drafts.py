@@ -122,7 +122,7 @@ def _rename(draft: Draft, renames: Mapping[str, str]) -> None:
         if old not in known:
             draft.note(old, "unknown_label", f"There is no class {old} to rename.")
         else:
-            draft.note(old, "merged" if new in known else "renamed")
+            draft.note(old, "merged" if new in known - set(renames) else "renamed")
     names = {old: new for old, new in renames.items() if old in known}
     if not names:
         return
