@@ -131,6 +131,26 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
         return StudentAPI(self).training_set_create(data)
 
     @json_handler
+    def training_set_change(self, data: Json) -> Any:
+        """Change a training set by hand."""
+        return StudentAPI(self).training_set_change(data)
+
+    @json_handler
+    def training_set_revert(self, data: Json) -> Any:
+        """Go back to an older version."""
+        return StudentAPI(self).training_set_revert(data)
+
+    @json_handler
+    def training_set_import(self, data: Json) -> Any:
+        """Make a training set from a zip."""
+        return StudentAPI(self).training_set_import(data)
+
+    @json_handler
+    def export_create(self, data: Json) -> Any:
+        """Ask for a training set as a zip."""
+        return StudentAPI(self).export_create(data)
+
+    @json_handler
     def job_create(self, data: Json) -> Any:
         """Ask for a training or an inference."""
         return StudentAPI(self).job_create(data)
@@ -182,6 +202,11 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def staff_review(self, data: Json) -> Json:
         """Review a submission (course staff only)."""
         return StaffAPI(self).review(data)
+
+    @json_handler
+    def staff_leakage(self, data: Json) -> Json:
+        """List training sets that hold hidden pictures (course staff only)."""
+        return StaffAPI(self).leakage(data)
 
     @json_handler
     def studio_load(self, data: Json) -> Json:

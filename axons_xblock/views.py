@@ -15,6 +15,10 @@ STUDENT_HANDLERS = (
     "read",
     "uploads",
     "training_set_create",
+    "training_set_change",
+    "training_set_revert",
+    "training_set_import",
+    "export_create",
     "job_create",
     "job_cancel",
     "submission_create",
@@ -22,7 +26,7 @@ STUDENT_HANDLERS = (
     "trash_restore",
     "trash_purge",
 )
-STAFF_HANDLERS = ("staff_submissions", "staff_review")
+STAFF_HANDLERS = ("staff_submissions", "staff_review", "staff_leakage")
 STUDIO_HANDLERS = ("studio_load", "studio_save")
 
 

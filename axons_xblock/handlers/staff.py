@@ -42,6 +42,15 @@ class StaffAPI:
         reviewed: Json = client.post(f"/submissions/{submission}/reviews", body, idempotency_key=key)
         return self._with_names(reviewed)
 
+    def leakage(self, data: Json) -> Json:
+        """A page of the training sets that hold pictures of the hidden test set, each with the learner's name."""
+        access.require_staff(self.block)
+        after = data.get("after")
+        if after is not None and not (isinstance(after, str) and after.isdecimal()):
+            raise bad_request(gettext_noop("cursor must be what the page before it gave."))
+        page: Json = access.client_of(self.block).get("/leakage", {"after": after} if after else None)
+        return {**page, "results": [{**each, **self._name_of(str(each["learner"] or ""))} for each in page["results"]]}
+
     def _with_names(self, submission: Json) -> Json:
         reviews = [
             {**review, "grader_name": self._name_of(str(review.get("grader") or ""))["name"]}

@@ -15,7 +15,9 @@ _ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
 _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
-        r"/training-sets/{id}(/images)?",
+        r"/training-sets",
+        r"/training-sets/{id}(/images|/report)?",
+        r"/exports/{id}",
         r"/jobs/{id}(/metrics)?",
         r"/models/{id}",
         r"/predictions/{id}",
@@ -24,7 +26,7 @@ _READABLE = [
 ]
 _PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash)?")
 _TRASH_KINDS = ("training_set", "job", "model", "project")
-_QUERY = {"after", "label", "split", "limit"}
+_QUERY = {"after", "label", "split", "limit", "show"}
 
 
 class StudentAPI:
@@ -71,6 +73,22 @@ class StudentAPI:
     def training_set_create(self, data: Json) -> Any:
         """The next version of a training set."""
         return self._change("/training-sets", data, idempotent=True)
+
+    def training_set_change(self, data: Json) -> Any:
+        """A new version by hand: pictures left out, taken in or moved, classes renamed, the split made anew."""
+        return self._change_set("changes", data)
+
+    def training_set_revert(self, data: Json) -> Any:
+        """A new version that is what an older one was."""
+        return self._change_set("revert", data)
+
+    def training_set_import(self, data: Json) -> Any:
+        """A training set from an uploaded zip."""
+        return self._change("/training-sets/imports", data, idempotent=True)
+
+    def export_create(self, data: Json) -> Any:
+        """Ask for a training set as a zip."""
+        return self._change(f"/training-sets/{require_id(data, 'training_set')}/exports", {})
 
     def job_create(self, data: Json) -> Any:
         """Ask for a training or an inference."""
@@ -128,6 +146,11 @@ class StudentAPI:
         if not self.block.project:
             raise Problem(404, "project_not_open", gettext_noop("This exercise was not opened yet. Reload the page."))
         return f"/projects/{self.block.project}/trash"
+
+    def _change_set(self, what: str, data: Json) -> Any:
+        path = f"/training-sets/{require_id(data, 'training_set')}/{what}"
+        body = {name: value for name, value in data.items() if name != "training_set"}
+        return self._change(path, body, idempotent=True)
 
     def _require_own_project(self, project: str) -> None:
         if access.role(self.block) == "learner" and project != self.block.project:

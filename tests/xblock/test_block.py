@@ -69,6 +69,10 @@ def test_the_student_view_loads_the_front_end_from_the_blocks_own_files() -> Non
         "read",
         "uploads",
         "training_set_create",
+        "training_set_change",
+        "training_set_revert",
+        "training_set_import",
+        "export_create",
         "job_create",
         "job_cancel",
         "submission_create",
@@ -83,7 +87,7 @@ def test_course_staff_get_the_staff_handlers_too() -> None:
     args = make_block(user=GRACE).student_view().json_init_args
 
     assert args["can_grade"] is True
-    assert {"staff_submissions", "staff_review"} <= set(args["handlers"])
+    assert {"staff_submissions", "staff_review", "staff_leakage"} <= set(args["handlers"])
 
 
 @pytest.mark.parametrize("user", [ADA, GRACE])
@@ -363,6 +367,10 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "read",
         "uploads",
         "training_set_create",
+        "training_set_change",
+        "training_set_revert",
+        "training_set_import",
+        "export_create",
         "job_create",
         "job_cancel",
         "submission_create",
@@ -371,6 +379,7 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "trash_purge",
         "staff_submissions",
         "staff_review",
+        "staff_leakage",
         "studio_load",
         "studio_save",
         "grade",

@@ -21,6 +21,7 @@ from tests.xblock.support import ADA, BOB, GRACE, TrainingService, call, error, 
 
 STAFF = [
     ("staff_submissions", {}),
+    ("staff_leakage", {}),
     ("staff_review", {"submission": "s-1", "score": 0.5, "comment": "", "idempotency_key": "k"}),
 ]
 VIEWING_AS_LEARNER = User(
@@ -54,6 +55,17 @@ def test_studio_is_not_the_place_to_grade(service: TrainingService, handler: str
 
     assert error(call(staff_block(service, runtime=StaffStudioRuntime), handler, data)) == (403, "staff_only")
     assert service.received == []
+
+
+def test_leaks_are_listed_with_names_page_by_page(service: TrainingService) -> None:
+    found = {"training_set": "s-1", "learner": anonymous_id(ADA), "exact": 1, "near": 0, "matches": []}
+    service.answer("GET", "/api/v1/leakage", {"results": [found], "next": "7"})
+
+    answer = call(staff_block(service), "staff_leakage", {"after": "9"}).json
+
+    assert answer == {"results": [{**found, "name": "Ada Lovelace", "username": "ada"}], "next": "7"}
+    assert parse_qsl(service.received[0].path.partition("?")[2]) == [("after", "9")]
+    assert error(call(staff_block(service), "staff_leakage", {"after": "x"})) == (400, "bad_request")
 
 
 def test_submissions_are_listed_with_names(service: TrainingService) -> None:

@@ -27,6 +27,18 @@ from tests.xblock.support import (
 CHANGES = [
     ("uploads", {"files": [], "purpose": "prediction"}, "/api/v1/uploads"),
     ("training_set_create", {"base": None, "idempotency_key": "k"}, "/api/v1/training-sets"),
+    (
+        "training_set_change",
+        {"training_set": "s-1", "newest": 2, "exclusions": ["f"], "idempotency_key": "k"},
+        "/api/v1/training-sets/s-1/changes",
+    ),
+    (
+        "training_set_revert",
+        {"training_set": "s-1", "newest": 2, "idempotency_key": "k"},
+        "/api/v1/training-sets/s-1/revert",
+    ),
+    ("training_set_import", {"upload": "u-1", "idempotency_key": "k"}, "/api/v1/training-sets/imports"),
+    ("export_create", {"training_set": "s-1"}, "/api/v1/training-sets/s-1/exports"),
     ("job_create", {"kind": "inference", "model": "m", "upload": "u", "idempotency_key": "k"}, "/api/v1/jobs"),
     ("job_cancel", {"job": "j-1"}, "/api/v1/jobs/j-1/cancel"),
     ("submission_create", {"model": "m", "idempotency_key": "k"}, "/api/v1/submissions"),
@@ -198,7 +210,7 @@ def test_a_change_is_passed_on_with_its_idempotency_key(
 
     (request,) = service.received
     assert request.idempotency_key == data.get("idempotency_key")
-    sent = {name: value for name, value in data.items() if name not in ("idempotency_key", "job")}
+    sent = {name: value for name, value in data.items() if name not in ("idempotency_key", "job", "training_set")}
     assert request.body == sent
 
 

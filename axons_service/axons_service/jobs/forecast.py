@@ -9,11 +9,11 @@ from django.utils import timezone
 from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.scaling import Load, runners_to_start
+from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
 from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times
 from axons_service.jobs.models import Attempt, CourseTurn, Job
-from axons_service.jobs.selectors import course_trainings
 from axons_service.jobs.states import WAITING
 
 LONG = 500  # a line of more jobs is read again only after LONG_SECONDS

@@ -1,17 +1,15 @@
 """Every read of jobs, events, models and predictions."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Max, QuerySet
 
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import project_for
 from axons_service.jobs.history import events_after, job_events
-from axons_service.jobs.models import CourseTurn, Event, Job, Model, Prediction
+from axons_service.jobs.models import Event, Job, Model, Prediction
 from axons_service.jobs.series import MAX_POINTS, Point, downsampled, resumed
-from axons_service.jobs.states import HELD
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
@@ -123,20 +121,6 @@ def job_series(job: Job, points: int = MAX_POINTS) -> dict[str, list[dict[str, A
             [point.data for point in lines["resources"]], lambda point: point.get("cpu_percent"), points
         ),
     }
-
-
-def course_trainings(limits_ids: Iterable[int]) -> dict[int, int]:
-    """How many trainings of each course a runner holds now, by the id of its limits."""
-    held = Job.objects.filter(state__in=HELD, kind=Job.Kind.TRAINING, turn__course_turn__limits__in=list(limits_ids))
-    return dict(held.order_by().values_list("turn__course_turn__limits").annotate(Count("pk")))
-
-
-def course_has_room(course: CourseTurn) -> bool:
-    """Whether one more job of this line may run now under the course's limit of trainings at once."""
-    limit = course.limits.max_running
-    if limit is None or course.kind != Job.Kind.TRAINING:
-        return True
-    return course_trainings([course.limits_id]).get(course.limits_id, 0) < limit
 
 
 def _is_supplied_to(caller: Caller, model: Model) -> bool:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from axons_service.exercises.models import Project
     from axons_service.jobs.models import Job, Model
     from axons_service.sites.models import Site
-    from axons_service.training_sets.models import TrainingSet, Upload
+    from axons_service.training_sets.models import Export, TrainingSet, Upload
 
 
 def site_prefix(site_id: int) -> str:
@@ -33,6 +33,11 @@ def hidden_prefix(site: "Site") -> str:
 def blob_key(prefix: str, sha256: str) -> str:
     """Where the content with this hash lies below a project's, the library's or the hidden prefix."""
     return f"{prefix}blobs/sha256/{sha256[:2]}/{sha256}"
+
+
+def thumbnail_key(prefix: str, sha256: str) -> str:
+    """Where the small picture of a blob lies."""
+    return f"{prefix}thumbnails/sha256/{sha256[:2]}/{sha256}"
 
 
 def owner_prefix(training_set: "TrainingSet") -> str:
@@ -66,6 +71,11 @@ def model_prefix(model: "Model") -> str:
     if model.project is not None:
         return f"{project_prefix(model.project)}models/{model.pk}/"
     return f"{site_prefix(model.site_id)}library/models/{model.pk}/"
+
+
+def export_key(export: "Export") -> str:
+    """Where an exported set waits to be fetched; swept by its date."""
+    return f"tmp/{export.day:%Y-%m-%d}/exports/{export.pk}.zip"
 
 
 def tmp_key(upload: "Upload") -> str:

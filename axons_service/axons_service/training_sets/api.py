@@ -23,6 +23,8 @@ from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
 from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
 
+SHOWN = ["all", "excluded", "near_duplicates"]
+
 
 class UploadsView(APIView):
     """Room for files in the object store."""
@@ -83,7 +85,10 @@ class UploadsView(APIView):
 class TrainingSetsView(APIView):
     """A project's training sets."""
 
-    authentication_classes = [XBlockAuthentication]
+    def get_authenticators(self) -> list[Any]:
+        """Browsers' tokens read; only the XBlock changes."""
+        only = [XBlockAuthentication()]
+        return super().get_authenticators() if self.request is None or self.request.method == "GET" else only
 
     class InputSerializer(StrictSerializer):
         class AdditionSerializer(StrictSerializer):
@@ -120,6 +125,32 @@ class TrainingSetsView(APIView):
         training_set, _ = services.training_set_create(project=project, idempotency_key=key, **data.validated_data)
         return Response(training_set_output(training_set), status=202)
 
+    class FilterSerializer(serializers.Serializer[Any]):
+        after = serializers.IntegerField(required=False, default=None, min_value=1, max_value=2**31 - 1)
+        limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=50)
+
+    class PageSerializer(serializers.Serializer[Any]):
+        training_sets = TrainingSetSerializer(many=True)
+        next = serializers.CharField(allow_null=True, help_text="cursor for `after`; null on the last page")
+
+        class Meta:
+            ref_name = "TrainingSetsPage"
+
+    @extend_schema(
+        operation_id="training_sets_list",
+        parameters=[
+            OpenApiParameter("after", OpenApiTypes.INT, description="`next` of the page before"),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 50, default 20"),
+        ],
+        responses={200: PageSerializer, 400: ProblemSerializer, 404: ProblemSerializer},
+    )
+    def get(self, request: Request) -> Response:
+        """The history of your training sets in this exercise, newest first."""
+        filters = self.FilterSerializer(data=request.query_params)
+        filters.is_valid(raise_exception=True)
+        page, following = selectors.training_sets_page(own_project(caller_of(request)), **filters.validated_data)
+        return Response({"training_sets": [training_set_output(each) for each in page], "next": following})
+
 
 class ProjectTrainingSetsView(APIView):
     """A project's training sets, beyond the newest that its state shows."""
@@ -155,6 +186,7 @@ class TrainingSetImagesView(APIView):
     class FilterSerializer(serializers.Serializer[Any]):
         label = serializers.CharField(required=False, default=None)  # type: ignore[assignment]
         split = serializers.ChoiceField(choices=["train", "validation"], required=False, default=None)
+        show = serializers.ChoiceField(choices=SHOWN, required=False, default="all")
         after = serializers.CharField(required=False, default=None)
         limit = serializers.IntegerField(required=False, default=PAGE, min_value=1, max_value=MAX_PAGE)
 
@@ -170,6 +202,7 @@ class TrainingSetImagesView(APIView):
         parameters=[
             OpenApiParameter("label", OpenApiTypes.STR),
             OpenApiParameter("split", OpenApiTypes.STR, enum=["train", "validation"]),
+            OpenApiParameter("show", OpenApiTypes.STR, enum=SHOWN, description="default all"),
             OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before"),
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}),
         ],

@@ -17,6 +17,7 @@ from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
 from axons_service.training_sets import manifests
 from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.near import near_groups
 from axons_service.training_sets.pictures import Picture, pictures_convert
 from axons_service.training_sets.shards import shards_store
 
@@ -104,7 +105,7 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
     """Blobs, shards and, last, the manifest."""
     owner = keys.owner_prefix(training_set)
     images: list[manifests.Image] = []
-    files: list[tuple[str, Path]] = []
+    files: dict[str, Path] = {}
     seen: set[str] = set()
     labels = {image["path"]: image for image in source.description["images"]}
     for outcome in pictures_convert(_members(source, labels, scratch)):
@@ -118,7 +119,9 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
             raise ImportRefused(f"{path} is in this set twice.")
         seen.add(sha256)
         objects.put_bytes(keys.blob_key(owner, sha256), data, "image/jpeg")
-        files.append((sha256, outcome.picture.target))
+        thumbnail = outcome.picture.target.with_suffix(".thumb")
+        objects.put_bytes(keys.thumbnail_key(owner, sha256), thumbnail.read_bytes(), "image/jpeg")
+        files[sha256] = outcome.picture.target
         images.append(
             {
                 "sha256": sha256,
@@ -127,6 +130,8 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
                 "name": path.rsplit("/", 1)[-1],
                 "width": outcome.width,
                 "height": outcome.height,
+                "source": labels[path]["sha256"],
+                "dhash": outcome.dhash,
             }
         )
     if len(images) != len(labels):
@@ -135,14 +140,19 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
         images = manifests.split_assign([], images)
     images.sort(key=lambda image: (image["label"], image["sha256"]))
     prefix = keys.training_set_prefix(training_set)
-    shards = shards_store(files, prefix=prefix, scratch=scratch)
+    sizes = [(sha256, file.stat().st_size) for sha256, file in files.items()]
+    shards = shards_store(sizes, read=lambda sha256: files[sha256].read_bytes(), prefix=prefix, scratch=scratch)
     classes = list(source.description["classes"])
     manifest: manifests.Manifest = {"version": 1, "classes": classes, "images": images, "shards": shards}
+    groups = near_groups((image["sha256"], image["dhash"]) for image in images)
+    if groups and source.role == TrainingSet.Kind.STARTER:
+        manifest["near_duplicates"] = groups
     data, digest = manifests.manifest_encode(manifest)
     training_set.manifest_key = f"{prefix}manifest.json"
     objects.put_bytes(training_set.manifest_key, data, "application/json")
     training_set.manifest_sha256 = digest
     training_set.classes = classes
+    training_set.content_sha256 = manifests.content_sha256(classes, images)
     training_set.counts = manifests.image_counts(images, classes)
     training_set.image_count = len(images)
     training_set.shards = shards
@@ -167,4 +177,10 @@ def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != image["sha256"]:
                     raise ImportRefused(f"{member.name} does not have the sha256 that dataset.json names.")
-            yield Picture(name=member.name, source=path, target=scratch / f"{number}.jpg", keep=True)
+            yield Picture(
+                name=member.name,
+                source=path,
+                target=scratch / f"{number}.jpg",
+                thumbnail=scratch / f"{number}.thumb",
+                keep=True,
+            )

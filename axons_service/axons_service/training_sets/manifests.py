@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from axons_service.storage import objects
 from axons_service.training_sets.models import TrainingSet
@@ -14,7 +14,11 @@ VALIDATION_SHARE = 0.2
 
 
 class Image(TypedDict):
-    """One image of a set; `split` is train, validation or test."""
+    """One image of a set; `split` is train, validation or test.
+
+    `source` is the SHA-256 of the file as it arrived, `dhash` 128 bits in hexadecimal (`picture_worker.dhash`). Sets
+    that were frozen by an older service have neither.
+    """
 
     sha256: str
     label: str
@@ -22,6 +26,8 @@ class Image(TypedDict):
     name: str
     width: int
     height: int
+    source: NotRequired[str]
+    dhash: NotRequired[str]
 
 
 class Shard(TypedDict):
@@ -34,16 +40,34 @@ class Shard(TypedDict):
 
 
 class Manifest(TypedDict):
+    """`excluded` lists what was left out and may come back, `near_duplicates` groups of content hashes that look alike.
+
+    The schema is docs/manifest.schema.json.
+    """
+
     version: int
     classes: list[str]
     images: list[Image]
     shards: list[Shard]
+    excluded: NotRequired[list[Image]]
+    near_duplicates: NotRequired[list[list[str]]]
 
 
 def manifest_encode(manifest: Manifest) -> tuple[bytes, str]:
     """The manifest's canonical JSON and its SHA-256."""
     data = json.dumps(manifest, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
     return data, hashlib.sha256(data).hexdigest()
+
+
+def content_sha256(classes: list[str], images: Iterable[Image]) -> str:
+    """What a set teaches, as a hash: its classes and each picture's content, label, split and name.
+
+    Unlike the manifest's own hash it does not depend on where the bytes lie: an exported set that is imported elsewhere
+    has the same.
+    """
+    rows = sorted([image["sha256"], image["label"], image["split"], image["name"]] for image in images)
+    text = json.dumps([classes, rows], separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def manifest_read(training_set: TrainingSet) -> Manifest:
@@ -84,7 +108,36 @@ def split_assign(existing: Iterable[Image], added: Iterable[Image]) -> list[Imag
     return assigned
 
 
-@lru_cache(maxsize=32)
+def split_again(images: Iterable[Image], groups: Iterable[list[str]], *, share: float, seed: int) -> list[Image]:
+    """Split a set anew: `share` of each class validates, chosen by `seed`; look-alikes of a class stay together.
+
+    Every class keeps at least one image to train on and, where it has two that do not look alike, one to validate.
+    """
+    leader = {sha256: group[0] for group in groups for sha256 in group}
+    units: dict[str, dict[str, list[str]]] = {}
+    listed = list(images)
+    for image in sorted(listed, key=lambda each: each["sha256"]):
+        unit = leader.get(image["sha256"], image["sha256"])
+        units.setdefault(image["label"], {}).setdefault(unit, []).append(image["sha256"])
+    validating: set[str] = set()
+    for label, members in units.items():
+        order = sorted(members, key=lambda unit: hashlib.sha256(f"{seed}:{label}:{unit}".encode()).digest())
+        total = sum(len(each) for each in members.values())
+        wanted = min(max(round(total * share), 1 if share > 0 else 0), total - 1)
+        candidates = order[: len(order) - 1]
+        chosen: list[str] = []
+        taken = 0
+        for unit in candidates:
+            if taken + len(members[unit]) <= wanted:
+                chosen.append(unit)
+                taken += len(members[unit])
+        if candidates and not chosen and wanted > 0:
+            chosen.append(min(candidates, key=lambda unit: len(members[unit])))
+        validating.update(sha256 for unit in chosen for sha256 in members[unit])
+    return [{**image, "split": "validation" if image["sha256"] in validating else "train"} for image in listed]
+
+
+@lru_cache(maxsize=8)
 def manifest_load(key: str, sha256: str) -> Manifest:
     """A stored manifest, checked against its hash and remembered: it never changes, and must not be changed."""
     data = objects.get_bytes(key)

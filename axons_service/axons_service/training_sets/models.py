@@ -50,8 +50,11 @@ class TrainingSet(Trashable):
     manifest_key = models.CharField(max_length=500, blank=True)
     manifest_sha256 = models.CharField(max_length=64, blank=True)
     shards = models.JSONField(default=list, help_text="[{key, sha256, bytes, count}]")
-    request = models.JSONField(default=dict, help_text="what was asked: additions, exclusions, relabels")
-    report = models.JSONField(default=list, help_text="[{file, accepted, reason, code}]")
+    content_sha256 = models.CharField(max_length=64, blank=True, help_text="what it teaches, wherever its bytes lie")
+    request = models.JSONField(default=dict, help_text="what was asked: additions, changes, or an archive")
+    report = models.JSONField(default=list, help_text="the first lines: [{file, accepted, reason, code}]")
+    report_counts = models.JSONField(default=dict, help_text="all lines: {code: count}")
+    warnings = models.JSONField(default=list, help_text="[{code, label, message}]")
     message = models.TextField(blank=True)
     licence = models.CharField(max_length=200, blank=True)
     credits = models.TextField(blank=True)
@@ -59,7 +62,10 @@ class TrainingSet(Trashable):
     idempotency_key = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     prepare_beat_at = models.DateTimeField(null=True, blank=True, help_text="a preparing worker's last sign of life")
-    prepare_tries = models.PositiveIntegerField(default=0)
+    prepare_tries = models.PositiveIntegerField(default=0, help_text="claims since the last progress")
+    prepare_claim = models.PositiveIntegerField(default=0, help_text="fencing number of the worker that has it")
+    checked = models.PositiveIntegerField(default=0)
+    to_check = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -88,6 +94,7 @@ class Upload(models.Model):
     class Purpose(models.TextChoices):
         TRAINING_SET = "training_set"
         PREDICTION = "prediction"
+        ARCHIVE = "archive"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey("axons_exercises.Project", on_delete=models.CASCADE, related_name="uploads")
@@ -97,3 +104,45 @@ class Upload(models.Model):
     bytes = models.PositiveBigIntegerField()
     key = models.CharField(max_length=500)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+
+class LeakageCheck(models.Model):
+    """How much of a hidden test set a training set holds. For staff alone: no learner's answer says anything of it."""
+
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="leakage_checks")
+    hidden = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="+")
+    exact = models.PositiveIntegerField(help_text="pictures that are in the hidden test set")
+    near = models.PositiveIntegerField(help_text="pictures that look almost like one in it")
+    matches = models.JSONField(
+        default=list, help_text="the first: [{sha256, name, label, hidden_name, kind, distance}]"
+    )
+    checked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["training_set", "hidden"], name="leakage_check_unique")]
+
+
+class Export(models.Model):
+    """A training set as a zip, under `tmp/` for a day. One a day for each set, whoever asks."""
+
+    class State(models.TextChoices):
+        PREPARING = "preparing"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    training_set = models.ForeignKey(TrainingSet, on_delete=models.CASCADE, related_name="exports")
+    day = models.DateField()
+    state = models.CharField(max_length=10, choices=State, default=State.PREPARING)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+    message = models.TextField(blank=True)
+    claim = models.PositiveIntegerField(default=0, help_text="fencing number of the worker that builds it")
+    tries = models.PositiveIntegerField(default=0)
+    beat_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["training_set", "day"], name="export_day_unique")]
+        indexes = [models.Index(fields=["state", "created_at"])]

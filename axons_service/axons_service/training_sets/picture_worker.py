@@ -1,8 +1,9 @@
 """Decode untrusted pictures in a process of its own: `python -I picture_worker.py`, limits applied before Pillow loads.
 
-Reads one JSON line per picture from stdin ({"source", "target", "name", "keep"}) and answers each with one JSON line:
-{"ok": true, "width", "height"} or {"ok": false, "code", "reason"}. It never opens a network connection, knows no
-secrets, and imports nothing but Pillow: when a picture kills it, the parent starts another for the rest.
+Reads one JSON line per picture from stdin ({"source", "target", "thumbnail", "name", "keep"}) and answers each with one
+JSON line: {"ok": true, "width", "height", "dhash"} or {"ok": false, "code", "reason"}. It never opens a network
+connection, knows no secrets, and imports nothing but Pillow: when a picture kills it, the parent starts another for the
+rest.
 """
 
 import json
@@ -14,9 +15,14 @@ MAX_PIXELS = 64_000_000
 MIN_SIDE = 32
 MAX_SIDE = 512
 JPEG_QUALITY = 90
+THUMBNAIL_SIDE = 160
+THUMBNAIL_QUALITY = 80
+FLAT = 8
 FORMATS = ("JPEG", "PNG", "WEBP")
 LIMIT_MEMORY_BYTES = 1024**3
 LIMIT_CPU_SECONDS = 120
+# APP0, quantisation, baseline/extended/progressive frame, Huffman tables, restart interval, start of scan
+BARE_SEGMENTS = (0xE0, 0xDB, 0xC0, 0xC1, 0xC2, 0xC4, 0xDD, 0xDA)
 ALLOWED = "Allowed are JPEG, PNG and WebP pictures."
 OTHERS = (
     (b"GIF8", "a GIF file"),
@@ -62,10 +68,11 @@ def limit() -> None:
             continue
 
 
-def convert(source: str, target: str, name: str, *, keep: bool) -> tuple[int, int]:
-    """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side; its width and height.
+def convert(source: str, target: str, thumbnail: str, name: str, *, keep: bool) -> tuple[int, int, str]:
+    """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side, and its thumbnail.
 
-    `keep` copies an upright RGB JPEG without metadata as it is (library sets, whose hashes are published).
+    Returns width, height and dHash. `keep` copies an upright RGB JPEG that holds nothing but a picture as it is: the
+    hashes of library sets are published, and those of an exported set must come back the same.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -90,7 +97,7 @@ def convert(source: str, target: str, name: str, *, keep: bool) -> tuple[int, in
                 f"{name} is too small: {width} by {height} pixels. Each side needs at least {MIN_SIDE} pixels.",
             )
         if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
-            raise Refused("animated", f"{name} is an animation. Use a still picture.")
+            raise Refused("animated", f"{name} is an animation. Use a still picture, for example one frame of it.")
         try:
             picture.draft("RGB", (2 * MAX_SIDE, 2 * MAX_SIDE))
             picture.load()
@@ -103,7 +110,7 @@ def convert(source: str, target: str, name: str, *, keep: bool) -> tuple[int, in
         if keep and _is_plain(picture, source):
             with open(source, "rb") as reading, open(target, "wb") as writing:
                 writing.write(reading.read())
-            return width, height
+            return width, height, _derive(picture, thumbnail)
         upright = ImageOps.exif_transpose(picture)
         result = _rgb(upright)
         result.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
@@ -112,7 +119,39 @@ def convert(source: str, target: str, name: str, *, keep: bool) -> tuple[int, in
         clean = Image.new("RGB", result.size)
         clean.paste(result)
         clean.save(target, "JPEG", quality=JPEG_QUALITY)
-        return clean.size
+        return *clean.size, _derive(clean, thumbnail)
+
+
+def _derive(picture: Any, thumbnail: str) -> str:
+    """Write the thumbnail (nothing without a path) and return the picture's dHash."""
+    from PIL import Image
+
+    small = picture.copy()
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+    if thumbnail:
+        small.save(thumbnail, "JPEG", quality=THUMBNAIL_QUALITY)
+    return dhash(small)
+
+
+def dhash(picture: Any) -> str:
+    """The difference hash of a picture, 128 bits in hexadecimal; empty for one without contrast, which looks like any.
+
+    64 bits say whether each point of an 8 x 8 grid is brighter than its right neighbour, 64 whether it is brighter than
+    the one below (Neal Krawetz, "Kind of Like That", 2013; both directions as in the `dhash` package).
+    """
+    from PIL import Image
+
+    grey = picture.convert("L").resize((9, 9), Image.Resampling.BOX)
+    points = grey.tobytes()
+    if max(points) - min(points) < FLAT:
+        return ""
+    bits = 0
+    for step in (1, 9):
+        for row in range(8):
+            for column in range(8):
+                here = 9 * row + column
+                bits = bits << 1 | (points[here] > points[here + step])
+    return f"{bits:032x}"
 
 
 def _rgb(picture: Any) -> Any:
@@ -131,8 +170,28 @@ def _rgb(picture: Any) -> Any:
 
 def _is_plain(picture: Any, source: str) -> bool:
     within = max(picture.size) <= 2 * MAX_SIDE and os.path.getsize(source) <= 1 << 20
-    metadata = any(name in picture.info for name in ("exif", "icc_profile", "photoshop", "comment", "xmp"))
-    return picture.format == "JPEG" and picture.mode == "RGB" and within and not metadata
+    if picture.format != "JPEG" or picture.mode != "RGB" or not within:
+        return False
+    with open(source, "rb") as file:
+        return is_bare_jpeg(file.read())
+
+
+def is_bare_jpeg(data: bytes) -> bool:
+    """Whether a JPEG file is tables and scans alone: no metadata, no second file behind its end."""
+    position = 2
+    if data[:2] != b"\xff\xd8":
+        return False
+    while position + 4 <= len(data):
+        marker, kind = data[position], data[position + 1]
+        if marker != 0xFF or kind not in BARE_SEGMENTS:
+            return False
+        length = int.from_bytes(data[position + 2 : position + 4], "big")
+        if kind == 0xE0 and (length != 16 or data[position + 4 : position + 9] != b"JFIF\0"):
+            return False
+        position += 2 + length
+        if kind == 0xDA:  # in what follows a plain 0xFF is stuffed, so that only the true end reads as one
+            return data.find(b"\xff\xd9", position) == len(data) - 2
+    return False
 
 
 def _unrecognised(source: str, name: str) -> Refused:
@@ -153,12 +212,14 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What the parent is told about one picture."""
     name = request["name"]
     try:
-        width, height = convert(request["source"], request["target"], name, keep=request["keep"])
+        width, height, found = convert(
+            request["source"], request["target"], request["thumbnail"], name, keep=request["keep"]
+        )
     except Refused as refused:
         return {"ok": False, "code": refused.code, "reason": refused.reason}
     except MemoryError:
         return {"ok": False, "code": "too_heavy", "reason": f"{name} needs too much memory to be opened."}
-    return {"ok": True, "width": width, "height": height}
+    return {"ok": True, "width": width, "height": height, "dhash": found}
 
 
 def main() -> None:

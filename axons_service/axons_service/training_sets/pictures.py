@@ -2,25 +2,37 @@
 
 import json
 import os
+import queue
 import selectors
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 WORKER = Path(__file__).with_name("picture_worker.py")
 WALL_SECONDS = 20.0
+MAX_WORKERS = 4
+# A worker's limit of processor time counts its whole life: it goes before an innocent picture would reach the limit.
+RETIRE_SECONDS = 60.0
+WORKER_BYTES = 1024**3  # what picture_worker.py lets one process have
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A file to convert: read from `source`, written to `target`, called `name` in sentences."""
+    """A file to convert: read from `source`, written to `target`, called `name` in sentences.
+
+    `thumbnail` is written too when it has a path; `keep` leaves a bare JPEG as it is.
+    """
 
     name: str
     source: Path
     target: Path
+    thumbnail: Path | None = None
     keep: bool = False
 
 
@@ -31,6 +43,7 @@ class Outcome:
     picture: Picture
     width: int = 0
     height: int = 0
+    dhash: str = ""
     code: str = ""
     reason: str = ""
 
@@ -39,25 +52,57 @@ class Outcome:
         return not self.code
 
 
+def worker_count() -> int:
+    """How many pictures are decoded at once: one a core, as far as memory allows, four at most."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    affordable = int(psutil.virtual_memory().available) // WORKER_BYTES
+    return max(1, min(cores, affordable, MAX_WORKERS))
+
+
 def pictures_convert(pictures: Iterable[Picture], *, wall_seconds: float = WALL_SECONDS) -> Iterator[Outcome]:
     """Convert pictures one after the other; one that kills or stalls the worker is refused and the rest goes on."""
-    worker: _Worker | None = None
-    try:
+    with PictureWorkers(1, wall_seconds=wall_seconds) as workers:
         for picture in pictures:
+            yield workers.convert(picture)
+
+
+class PictureWorkers:
+    """Worker processes for several threads at once: each picture takes the next free one; a lost one is replaced."""
+
+    def __init__(self, count: int, *, wall_seconds: float = WALL_SECONDS) -> None:
+        self.wall_seconds = wall_seconds
+        self._free: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
+        self._started: set[_Worker] = set()
+        for _ in range(count):
+            self._free.put(None)
+
+    def convert(self, picture: Picture) -> Outcome:
+        """What became of one picture; waits for a free worker."""
+        worker = self._free.get()
+        reply = None
+        try:
             if worker is None:
                 worker = _Worker()
-            reply = worker.ask(picture, wall_seconds)
-            if reply is None:
+                self._started.add(worker)
+            reply = worker.ask(picture, self.wall_seconds)
+        finally:
+            if worker is not None and (reply is None or worker.seconds > RETIRE_SECONDS):
+                self._started.discard(worker)
                 worker.stop()
                 worker = None
-                reason = f"{picture.name} could not be opened within the limits of time and memory."
-                yield Outcome(picture, code="too_heavy", reason=reason)
-            elif reply["ok"]:
-                yield Outcome(picture, width=reply["width"], height=reply["height"])
-            else:
-                yield Outcome(picture, code=reply["code"], reason=reply["reason"])
-    finally:
-        if worker is not None:
+            self._free.put(worker)
+        if reply is None:
+            reason = f"{picture.name} could not be opened within the limits of time and memory."
+            return Outcome(picture, code="too_heavy", reason=reason)
+        if reply["ok"]:
+            return Outcome(picture, width=reply["width"], height=reply["height"], dhash=reply["dhash"])
+        return Outcome(picture, code=reply["code"], reason=reply["reason"])
+
+    def __enter__(self) -> "PictureWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self._started:
             worker.stop()
 
 
@@ -65,6 +110,7 @@ class _Worker:
     """One subprocess: no inherited environment, no inherited files."""
 
     def __init__(self) -> None:
+        self.seconds = 0.0
         self.process = subprocess.Popen(
             [sys.executable, "-I", str(WORKER)],
             stdin=subprocess.PIPE,
@@ -77,11 +123,19 @@ class _Worker:
 
     def ask(self, picture: Picture, wall_seconds: float) -> dict[str, Any] | None:
         """The worker's reply; None when it died or took too long."""
+        start = time.monotonic()
+        try:
+            return self._ask(picture, wall_seconds)
+        finally:
+            self.seconds += time.monotonic() - start
+
+    def _ask(self, picture: Picture, wall_seconds: float) -> dict[str, Any] | None:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         request = {
             "source": str(picture.source),
             "target": str(picture.target),
+            "thumbnail": str(picture.thumbnail or ""),
             "name": picture.name,
             "keep": picture.keep,
         }

@@ -9,7 +9,7 @@ from axons_service.exercises.models import Project
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 from axons_service.sites.models import Site
-from axons_service.training_sets.models import TrainingSet, Upload
+from axons_service.training_sets.models import Export, LeakageCheck, TrainingSet, Upload
 
 
 def library_set(site: Site, *, kind: str, name: str) -> TrainingSet | None:
@@ -32,6 +32,45 @@ def library_sets(site: Site, *, kind: str) -> list[TrainingSet]:
 def project_training_sets(project: Project, *, limit: int = 50) -> list[TrainingSet]:
     """The project's own sets, newest first."""
     return list(TrainingSet.objects.filter(project=project, trash__isnull=True).order_by("-version")[:limit])
+
+
+def training_sets_page(project: Project, *, after: int | None, limit: int) -> tuple[list[TrainingSet], str | None]:
+    """Versions of the project, newest first, below the version `after`, and the cursor of the next page."""
+    found = TrainingSet.objects.filter(project=project)
+    if after is not None:
+        found = found.filter(version__lt=after)
+    page = list(found.order_by("-version")[: limit + 1])
+    following = str(page[limit - 1].version) if len(page) > limit else None
+    return page[:limit], following
+
+
+def leakage_page(caller: Caller, *, after: int | None, limit: int) -> tuple[list[LeakageCheck], str | None]:
+    """What staff may know of their exercise: checks that found something, newest first, and the next cursor."""
+    if not caller.is_staff:
+        raise Problem(403, "staff_only", "Only course staff may do this.")
+    found = LeakageCheck.objects.filter(
+        Q(exact__gt=0) | Q(near__gt=0),
+        training_set__project__exercise__site=caller.site,
+        training_set__project__exercise__usage_key=caller.usage,
+    )
+    if after is not None:
+        found = found.filter(pk__lt=after)
+    page = list(
+        found.select_related("training_set__project__exercise", "training_set__starter", "training_set__site")
+        .defer("training_set__report", "training_set__request")
+        .order_by("-pk")[: limit + 1]
+    )
+    following = str(page[limit - 1].pk) if len(page) > limit else None
+    return page[:limit], following
+
+
+def export_for(caller: Caller, export_id: UUID) -> Export:
+    """The export, if the caller may see its training set; else Problem 404."""
+    export = Export.objects.filter(pk=export_id).first()
+    if export is None:
+        raise Problem(404, "not_found", "There is no such zip, or it is not yours.")
+    export.training_set = training_set_for(caller, export.training_set_id)
+    return export
 
 
 def training_set_for(caller: Caller, training_set_id: UUID) -> TrainingSet:
@@ -80,6 +119,13 @@ def fixed_classes(project: Project, starter: TrainingSet | None) -> list[str]:
     if decides is None and name:
         decides = library_set(project.exercise.site, kind=TrainingSet.Kind.HIDDEN, name=name)
     return list(decides.classes) if decides is not None else []
+
+
+def hidden_set_of(training_set: TrainingSet) -> TrainingSet | None:
+    """The newest hidden test set that scores what is trained on a project's set. Never for a learner's eyes."""
+    project = training_set.project
+    name = project.spec.body.get("hidden_test_set") if project is not None else None
+    return library_set(training_set.site, kind=TrainingSet.Kind.HIDDEN, name=name) if name else None
 
 
 def uploads_of(project: Project, ids: Iterable[UUID], *, purpose: str) -> dict[UUID, Upload]:

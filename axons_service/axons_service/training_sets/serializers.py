@@ -16,6 +16,30 @@ class ReportLineSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """Something that does not stop a training but may spoil it."""
+
+    code = serializers.ChoiceField(choices=["few_pictures", "nothing_kept_back", "uneven_classes", "near_duplicates"])
+    label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
+    message = serializers.CharField(help_text="a sentence for the person")
+
+
+class SetProgressSerializer(serializers.Serializer[Any]):
+    """How far the check of a set that is being prepared has come."""
+
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class SetChangesSerializer(serializers.Serializer[Any]):
+    """How a version came to be from the one before it."""
+
+    kind = serializers.ChoiceField(choices=["pictures", "changes", "reverted", "imported", "library"])
+    counts = serializers.DictField(child=serializers.IntegerField(), help_text="{code: how many files or changes}")
+    renames = serializers.DictField(child=serializers.CharField())
+    reverted_to = serializers.IntegerField(allow_null=True, help_text="a version")
+
+
 class TrainingSetSerializer(serializers.Serializer[Any]):
     """One version of a set of labelled images."""
 
@@ -29,7 +53,12 @@ class TrainingSetSerializer(serializers.Serializer[Any]):
     counts = serializers.DictField(child=serializers.DictField(child=serializers.IntegerField()))
     image_count = serializers.IntegerField()
     manifest_sha256 = serializers.CharField(allow_null=True)
-    report = ReportLineSerializer(many=True)
+    content_sha256 = serializers.CharField(allow_null=True, help_text="the same for an exported and imported set")
+    report = ReportLineSerializer(many=True, help_text="the first 100 lines, refusals first where there are more")
+    report_counts = serializers.DictField(child=serializers.IntegerField(), help_text="all lines: {code: count}")
+    warnings = WarningSerializer(many=True)
+    progress = SetProgressSerializer(allow_null=True)
+    changes = SetChangesSerializer()
     created_at = serializers.DateTimeField()
     licence = serializers.CharField()
     credits = serializers.CharField()
@@ -49,11 +78,40 @@ def training_set_output(training_set: TrainingSet) -> dict[str, Any]:
         "counts": training_set.counts,
         "image_count": training_set.image_count,
         "manifest_sha256": training_set.manifest_sha256 or None,
+        "content_sha256": training_set.content_sha256 or None,
         "report": training_set.report,
+        "report_counts": training_set.report_counts,
+        "warnings": training_set.warnings,
+        "progress": _progress(training_set),
+        "changes": _changes(training_set),
         "created_at": training_set.created_at.isoformat(),
         "licence": training_set.licence,
         "credits": training_set.credits,
         "message": training_set.message or None,
+    }
+
+
+def _progress(training_set: TrainingSet) -> dict[str, int] | None:
+    if training_set.state != TrainingSet.State.PREPARING or not training_set.to_check:
+        return None
+    return {"done": training_set.checked, "total": training_set.to_check}
+
+
+def _changes(training_set: TrainingSet) -> dict[str, Any]:
+    request = training_set.request
+    if training_set.kind != TrainingSet.Kind.PROJECT:
+        kind = "library"
+    elif "archive" in request:
+        kind = "imported"
+    elif "reverted_to" in request:
+        kind = "reverted"
+    else:
+        kind = "pictures" if "additions" in request else "changes"
+    return {
+        "kind": kind,
+        "counts": training_set.report_counts,
+        "renames": request.get("renames", {}),
+        "reverted_to": request.get("reverted_to"),
     }
 
 
@@ -66,4 +124,6 @@ class ImageSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()
+    near_group = serializers.IntegerField(allow_null=True, help_text="pictures of one number look almost alike")
     url = serializers.URLField(help_text="presigned, for an hour")
+    thumbnail_url = serializers.URLField(help_text="presigned, for an hour; 160 pixels at most")

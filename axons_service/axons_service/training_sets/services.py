@@ -2,6 +2,7 @@
 
 import logging
 import unicodedata
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypedDict
@@ -24,10 +25,12 @@ from axons_service.training_sets.models import TrainingSet, Upload
 MAX_FILES = 100
 MAX_BYTES = 20 * 1024 * 1024
 MAX_WAITING_UPLOADS = 2000
-MAX_ADDITIONS = 500
+MAX_ADDITIONS = 2000
 MAX_CHANGES = 5000
 MAX_LABEL_LENGTH = 60
+MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
+ARCHIVE_TYPES = ("application/zip", "application/x-zip-compressed")
 UPLOAD_LIFE = timedelta(hours=24)
 
 logger = logging.getLogger(__name__)
@@ -50,7 +53,7 @@ def uploads_create(*, project: Project, purpose: str, files: list[FileOffer]) ->
     """Make room for uploads; files of a wrong kind or size are refused one by one, each with its sentence."""
     if not 1 <= len(files) <= MAX_FILES:
         raise Problem(422, "too_many_files", f"Send 1 to {MAX_FILES} files at a time. You sent {len(files)}.")
-    if purpose == Upload.Purpose.TRAINING_SET and not project.spec.body["own_pictures"]:
+    if purpose != Upload.Purpose.PREDICTION and not project.spec.body["own_pictures"]:
         raise Problem(403, "own_pictures_off", "This exercise does not take pictures of your own.")
     waiting = Upload.objects.filter(project=project).count()
     if waiting + len(files) > MAX_WAITING_UPLOADS:
@@ -60,7 +63,7 @@ def uploads_create(*, project: Project, purpose: str, files: list[FileOffer]) ->
     now = timezone.now()
     for file in files:
         name = file_name(file["name"])
-        reason = _refusal(name, file)
+        reason = _refusal(name, file, purpose)
         if reason is not None:
             refused.append({"name": name, "reason": reason})
             continue
@@ -88,14 +91,16 @@ def file_name(name: str) -> str:
     return visible.strip()[:255] or "unnamed"
 
 
-def _refusal(name: str, file: FileOffer) -> str | None:
+def _refusal(name: str, file: FileOffer, purpose: str) -> str | None:
+    archive = purpose == Upload.Purpose.ARCHIVE
+    largest, what = (MAX_ARCHIVE_BYTES, "zip file") if archive else (MAX_BYTES, "picture")
     if file["bytes"] < 1:
         return f"{name} is empty."
-    if file["bytes"] > MAX_BYTES:
+    if file["bytes"] > largest:
         size = file["bytes"] / 1024 / 1024
-        return f"{name} is too large: {size:.1f} MiB. Allowed are {MAX_BYTES // 1024 // 1024} MiB per picture."
-    if file["content_type"] not in CONTENT_TYPES:
-        return f"{name} is not a JPEG, PNG or WebP picture."
+        return f"{name} is too large: {size:.1f} MiB. Allowed are {largest // 1024 // 1024} MiB per {what}."
+    if file["content_type"] not in (ARCHIVE_TYPES if archive else CONTENT_TYPES):
+        return f"{name} is not a zip file." if archive else f"{name} is not a JPEG, PNG or WebP picture."
     return None
 
 
@@ -116,29 +121,59 @@ def training_set_create(
         "relabels": relabels,
     }
     with transaction.atomic():
-        Project.objects.select_for_update().get(pk=project.pk)
-        first = TrainingSet.objects.filter(project=project, idempotency_key=idempotency_key).first()
+        version_lock(project)
+        first = version_repeated(project, idempotency_key, request)
         if first is not None:
-            return _repeated(first, request), False
+            return first, False
         _check_size(request)
         parent = selectors.usable_base(project, base) if base else None
         _check_uploads(project, additions)
-        newest = TrainingSet.objects.filter(project=project).aggregate(newest=Max("version"))["newest"] or 0
-        training_set = TrainingSet.objects.create(
-            site_id=project.exercise.site_id,
-            project=project,
-            kind=TrainingSet.Kind.PROJECT,
-            title=_title(parent, newest + 1),
-            version=newest + 1,
-            parent=parent,
-            starter=_starter(project, parent),
-            request=request,
-            licence=parent.licence if parent else "",
-            credits=parent.credits if parent else "",
-            idempotency_key=idempotency_key,
+        return version_add(project=project, parent=parent, request=request, idempotency_key=idempotency_key), True
+
+
+def version_lock(project: Project) -> int:
+    """Hold the project's version counter until commit; the newest version, 0 without any."""
+    Project.objects.select_for_update().get(pk=project.pk)
+    return TrainingSet.objects.filter(project=project).aggregate(newest=Max("version"))["newest"] or 0
+
+
+def version_add(
+    *,
+    project: Project,
+    parent: TrainingSet | None,
+    request: dict[str, Any],
+    idempotency_key: str,
+    title: str = "",
+) -> TrainingSet:
+    """The project's next version, still `preparing`; the caller holds `version_lock`."""
+    version = version_lock(project) + 1
+    training_set = TrainingSet.objects.create(
+        site_id=project.exercise.site_id,
+        project=project,
+        kind=TrainingSet.Kind.PROJECT,
+        title=f"{title[:180]}, version {version}" if title else _title(parent, version),
+        version=version,
+        parent=parent,
+        starter=_starter(project, parent),
+        request=request,
+        licence=parent.licence if parent else "",
+        credits=parent.credits if parent else "",
+        idempotency_key=idempotency_key,
+    )
+    prepare_publish(training_set.pk)
+    return training_set
+
+
+def version_repeated(project: Project, idempotency_key: str, request: dict[str, Any]) -> TrainingSet | None:
+    """The version that this key made before. Raises Problem 422 when it was asked for something else then."""
+    first = TrainingSet.objects.filter(project=project, idempotency_key=idempotency_key).first()
+    if first is not None and first.request != request:
+        raise Problem(
+            422,
+            "idempotency_mismatch",
+            "This Idempotency-Key was used for another request. Send a new key with a new request.",
         )
-        prepare_publish(training_set.pk)
-    return training_set, True
+    return first
 
 
 def prepare_publish(training_set_id: UUID) -> None:
@@ -168,16 +203,6 @@ def uploads_delete(*, uploads: list[Upload]) -> None:
         transaction.on_commit(partial(objects.delete, doomed), robust=True)
 
 
-def _repeated(first: TrainingSet, request: dict[str, Any]) -> TrainingSet:
-    if first.request != request:
-        raise Problem(
-            422,
-            "idempotency_mismatch",
-            "This Idempotency-Key was used for another request. Send a new key with a new request.",
-        )
-    return first
-
-
 def _check_size(request: dict[str, Any]) -> None:
     additions, changes = len(request["additions"]), len(request["exclusions"]) + len(request["relabels"])
     if additions + changes == 0:
@@ -188,7 +213,11 @@ def _check_size(request: dict[str, Any]) -> None:
         raise Problem(422, "too_many_files", f"Add at most {MAX_ADDITIONS} pictures at a time. You sent {additions}.")
     if changes > MAX_CHANGES:
         raise Problem(422, "too_many_changes", f"Change at most {MAX_CHANGES} pictures at a time. You sent {changes}.")
-    labels = {each["label"] for each in request["additions"]} | set(request["relabels"].values())
+    labels_check({each["label"] for each in request["additions"]} | set(request["relabels"].values()))
+
+
+def labels_check(labels: Iterable[str]) -> None:
+    """Raises Problem 422 for the first that cannot be a class's name."""
     for label in labels:
         if not 1 <= len(label) <= MAX_LABEL_LENGTH or any(unicodedata.category(c)[0] == "C" for c in label):
             raise Problem(422, "label_invalid", f"A label has 1 to {MAX_LABEL_LENGTH} letters: “{label[:80]}” has not.")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from axons_service.training_sets import api
+from axons_service.training_sets import api, leakage_api, versions_api
 
 urlpatterns = [
     path("uploads", api.UploadsView.as_view(), name="uploads"),
@@ -11,6 +11,34 @@ urlpatterns = [
         "projects/<uuid:project_id>/training-sets", api.ProjectTrainingSetsView.as_view(), name="project-training-sets"
     ),
     path("training-sets/<uuid:training_set_id>", api.TrainingSetView.as_view(), name="training-set"),
+    path("training-sets/imports", versions_api.TrainingSetImportView.as_view(), name="training-set-imports"),
+    path(
+        "training-sets/<uuid:training_set_id>/changes",
+        versions_api.TrainingSetChangesView.as_view(),
+        name="training-set-changes",
+    ),
+    path(
+        "training-sets/<uuid:training_set_id>/revert",
+        versions_api.TrainingSetRevertView.as_view(),
+        name="training-set-revert",
+    ),
+    path(
+        "training-sets/<uuid:training_set_id>/report",
+        versions_api.TrainingSetReportView.as_view(),
+        name="training-set-report",
+    ),
+    path(
+        "training-sets/<uuid:training_set_id>/exports",
+        versions_api.TrainingSetExportsView.as_view(),
+        name="training-set-exports",
+    ),
+    path("exports/<uuid:export_id>", versions_api.ExportView.as_view(), name="export"),
+    path(
+        "training-sets/<uuid:training_set_id>/leakage",
+        leakage_api.TrainingSetLeakageView.as_view(),
+        name="training-set-leakage",
+    ),
+    path("leakage", leakage_api.LeakageListView.as_view(), name="leakage"),
     path(
         "training-sets/<uuid:training_set_id>/images", api.TrainingSetImagesView.as_view(), name="training-set-images"
     ),

@@ -1,5 +1,5 @@
 /** Recorded-looking data for the gallery and the tests; nothing of this is shipped. */
-import type { Budget, Bundle, Evaluation, Job, Library, MetricPoint, Model, Prediction, ProjectState, Spec, Storage, StudioData, Submission, TrainingSet, TrashEntry } from "../src/core/types";
+import type { Budget, Bundle, Evaluation, Job, Leakage, Library, MetricPoint, Model, Prediction, ProjectState, Spec, Storage, StudioData, Submission, TrainingSet, TrashEntry } from "../src/core/types";
 
 export const NOW = Date.now();
 export const ago = (minutes: number): string => new Date(NOW - minutes * 60_000).toISOString();
@@ -38,7 +38,19 @@ export const OWN: TrainingSet = {
     { file: "poster.png", accepted: false, code: "too_large", reason: "“poster.png” is 30,000 × 30,000 pixels; at most 40 megapixels are allowed. Make it smaller and send it again." },
   ],
 };
-export const PREPARING: TrainingSet = { ...OWN, id: "set-prep", version: 3, state: "preparing", report: [], image_count: 0, counts: {}, created_at: ago(0.3) };
+export const CHANGED: TrainingSet = {
+  ...OWN, id: "set-changed", version: 3, parent: "set-own", image_count: 1398, created_at: ago(4), report: [],
+  warnings: [{ code: "few_pictures", label: "boat", message: "boat has only 6 pictures. A model needs at least 10 of each class, better 20." }, { code: "near_duplicates", label: "", message: "14 pictures look almost like another one. They teach a model little; look whether all are needed." }],
+  changes: { kind: "changes", counts: { excluded: 4, relabelled: 9, split: 1 }, renames: { bike: "bicycle" }, reverted_to: null },
+};
+export const LEAK: Leakage = {
+  training_set: "set-own", title: "My pictures, version 2", version: 2, image_count: 1402, learner: "a1", exact: 1, near: 1, checked_at: ago(30), name: "Ada Lovelace", username: "ada",
+  matches: [
+    { sha256: "1", name: "IMG_2001.jpg", label: "cat", hidden_name: "cat-017.jpg", hidden_label: "cat", kind: "exact", distance: 0, url: shot(4, 2) },
+    { sha256: "2", name: "IMG_2002.jpg", label: "dog", hidden_name: "dog-003.jpg", hidden_label: "dog", kind: "near", distance: 6, url: shot(5, 3) },
+  ],
+};
+export const PREPARING: TrainingSet = { ...OWN, id: "set-prep", version: 3, state: "preparing", report: [], image_count: 0, counts: {}, created_at: ago(0.3), progress: { done: 812, total: 2000 } };
 
 export function curve(epochs: number, top: number, seed = 1): { train: MetricPoint[]; validation: MetricPoint[] } {
   const wobble = (i: number) => Math.sin(i * 12.9898 * seed) * 0.5 + Math.sin(i * 4.1 * seed) * 0.5;

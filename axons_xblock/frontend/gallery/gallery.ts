@@ -20,6 +20,7 @@ const CASES: Record<string, Case> = {
   "pictures": student(f.bundle({}, {})),
   "pictures-versions": student(f.bundle({ training_sets: [f.OWN] })),
   "pictures-preparing": student(f.bundle({ training_sets: [f.PREPARING, f.OWN] })),
+  "pictures-history": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null, hidden_test_set: null, grading: null }, training_sets: [f.CHANGED, f.OWN] })),
   "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } })),
   "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
   "train": student(f.bundle()),
@@ -43,7 +44,7 @@ const CASES: Record<string, Case> = {
   "down-later": student(f.bundle(history), { read: () => down, job_create: () => down }),
   "inference": student(f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null, starter_set: null, hidden_test_set: null, model: "things-ready" }, starter_set: null, supplied_model: f.SUPPLIED, predictions: [] }, { block: { display_name: "What does the network look at?", weight: 1 } })),
   "long": student(f.bundle({ ...history, starter_set: { ...f.STARTER, name: LONG, classes: f.CLASSES.map((name, i) => (i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name)), counts: Object.fromEntries(f.CLASSES.map((name, i) => [i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name, { train: i === 2 ? 3 : 120, validation: 20 }])) } }, { block: { display_name: LONG, weight: 10 } })),
-  "staff": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: f.LIST, next: "c" }) }),
+  "staff": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: f.LIST, next: "c" }), staff_leakage: () => ok({ results: [f.LEAK], next: null }) }),
   "staff-empty": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: [], next: null }) }),
   "staff-error": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => down }),
   "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
@@ -77,6 +78,7 @@ function read(path: string, parameters: Record<string, string | number>): unknow
     });
     return { images, next: "24" };
   }
+  if (path === "/training-sets") return { training_sets: [f.CHANGED, f.OWN, { ...f.OWN, id: "set-first", version: 1, parent: null }], next: null };
   if (path.endsWith("/metrics")) {
     const curves = path.includes("job-4") ? running : path.includes("job-1") ? f.curve(30, 0.7, 2.2) : f.curve(15, 1.04);
     return { ...curves, resources: [{ cpu_percent: 187 / 2, memory_bytes: 1_840_000_000, ...(path.includes("job-4") ? { gpu_percent: 71, gpu_memory_bytes: 3_200_000_000, gpu_power_watts: 118 } : {}) }] };
@@ -103,7 +105,7 @@ window.fetch = async (input, init) => {
 };
 
 if (chosen) {
-  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "training_set_change", "training_set_revert", "training_set_import", "export_create", "trash_put", "trash_restore", "trash_purge", "staff_leakage", "staff_submissions", "staff_review", "studio_load", "studio_save"];
   mount({ notify: () => undefined }, stage, {
     view: chosen.view, static_base: "./", locale: query.get("lang") ?? "en", display_name: "Teach a network to see", weight: 10,
     instructions: "<p>Train a classifier that tells ten everyday things apart. Start with the starter set, look at what it gets wrong, and make it better with pictures of your own. <b>Hand in your best model by Friday.</b></p>",

@@ -1,6 +1,7 @@
 """Untrusted pictures: what becomes of good, odd and hostile ones."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,51 @@ def test_the_worker_inherits_no_secrets(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(pictures, "WORKER", worker(tmp_path, body))
     [outcome] = convert(tmp_path, ("a", made.jpeg()))
     assert "AXONS" not in outcome.reason
+
+
+def test_a_thumbnail_is_small_and_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be shown turned by a quarter
+    (tmp_path / "in").write_bytes(made.encoded(made.photo(size=(400, 200)), exif=exif))
+    picture = Picture("a.jpg", tmp_path / "in", tmp_path / "out", tmp_path / "thumb")
+    with pictures.PictureWorkers(1) as workers:
+        outcome = workers.convert(picture)
+    assert (outcome.width, outcome.height, len(outcome.dhash)) == (200, 400, 32)
+    with Image.open(tmp_path / "thumb") as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (80, 160))
+
+
+def test_many_threads_share_few_workers_and_a_killed_one_costs_one_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = []
+    for number in range(12):
+        source = tmp_path / f"{number}.in"
+        source.write_bytes(made.jpeg(number))
+        files.append(Picture(f"{number}.jpg", source, tmp_path / f"{number}.jpg"))
+    ask = pictures._Worker._ask
+
+    def killed(worker: "pictures._Worker", picture: Picture, seconds: float) -> object:
+        if picture.name == "5.jpg":
+            worker.process.kill()
+            worker.process.wait()
+        return ask(worker, picture, seconds)
+
+    monkeypatch.setattr(pictures._Worker, "_ask", killed)
+    with pictures.PictureWorkers(2) as workers, ThreadPoolExecutor(6) as pool:
+        outcomes = list(pool.map(workers.convert, files))
+        assert len(workers._started) <= 2
+    assert [each.picture.name for each in outcomes if not each.accepted] == ["5.jpg"]
+    assert outcomes[5].code == "too_heavy"
+
+
+def test_a_worker_is_replaced_before_its_life_reaches_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pictures.RETIRE_SECONDS + pictures.WALL_SECONDS < picture_worker.LIMIT_CPU_SECONDS
+    monkeypatch.setattr(pictures, "RETIRE_SECONDS", 0.0)
+    (tmp_path / "in").write_bytes(made.jpeg(1))
+    with pictures.PictureWorkers(1) as workers:
+        for number in range(3):
+            assert workers.convert(Picture("a.jpg", tmp_path / "in", tmp_path / f"{number}")).accepted
+        assert workers._started == set()

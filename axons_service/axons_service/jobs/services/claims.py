@@ -14,8 +14,8 @@ from django.utils import timezone
 from axons_service.compute.budgets import budget_used_up
 from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.exercises.models import Project
+from axons_service.jobs.course_room import course_has_room
 from axons_service.jobs.models import Attempt, CourseTurn, Job, LearnerTurn
-from axons_service.jobs.selectors import course_has_room
 from axons_service.jobs.services.moves import job_move
 from axons_service.jobs.services.turns import turn_serve, turns_join
 from axons_service.jobs.states import Move, State

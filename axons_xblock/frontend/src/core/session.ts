@@ -5,7 +5,7 @@ import { ActionKeys } from "./keys";
 import { Api, asError, type ApiError } from "./api";
 import { backoff, Live, sleep } from "./stream";
 import { initialState, isTerminal, Store, type State } from "./store";
-import type { Args, AxonsEvent, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ResourcePoint, Runtime, Submission, TrainingSet, TrashEntry, TrashKind } from "./types";
+import type { Args, AxonsEvent, Export, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ReportLine, ResourcePoint, Runtime, Submission, TrainingSet, TrashEntry, TrashKind } from "./types";
 import type { RequestTickets } from "./uploads";
 
 export interface SetRequest {
@@ -13,6 +13,16 @@ export interface SetRequest {
   additions: { upload: string; label: string }[];
   exclusions: string[];
   relabels: Record<string, string>;
+}
+
+/** Changes of a version by hand; `renames` to a class that exists merges the two. */
+export interface SetChangeRequest {
+  exclusions: string[];
+  inclusions: string[];
+  relabels: Record<string, string>;
+  renames: Record<string, string>;
+  splits: Record<string, string>;
+  split: { validation: number; seed: number } | null;
 }
 
 export class Session {
@@ -93,7 +103,8 @@ export class Session {
       // What a finished job left (model, prediction, report) is in the project, not in the event.
       const ended = event.kind === "state" && isTerminal((event.data["state"] as Job["state"]) ?? "queued");
       const stranger = event.job !== null && event.job !== undefined && !known.has(event.job);
-      if (ended || stranger || event.kind === "training_set" || event.kind === "submission" || event.kind === "trash") this.refreshSoon();
+      const frozen = event.kind === "training_set" && (event.data["training_set"] as TrainingSet | undefined)?.state !== "preparing";
+      if (ended || stranger || frozen || event.kind === "submission" || event.kind === "trash") this.refreshSoon();
       if (event.kind === "submission") void this.followGrade();
     }
   }
@@ -170,7 +181,27 @@ export class Session {
   }
 
   async createSet(request: SetRequest): Promise<TrainingSet> {
-    const set = await this.act<TrainingSet>("set", "training_set_create", { ...request });
+    return this.took(await this.act<TrainingSet>("set", "training_set_create", { ...request }));
+  }
+
+  /** The newest version of the project that this page has seen: the service refuses a change that has not seen the newest. */
+  private get newest(): number {
+    return Math.max(0, ...(this.store.state.project?.training_sets ?? []).map((set) => set.version));
+  }
+
+  async changeSet(set: string, changes: Partial<SetChangeRequest>): Promise<TrainingSet> {
+    return this.took(await this.act<TrainingSet>("change", "training_set_change", { training_set: set, newest: this.newest, ...changes }));
+  }
+
+  async revertTo(set: string): Promise<TrainingSet> {
+    return this.took(await this.act<TrainingSet>("revert", "training_set_revert", { training_set: set, newest: this.newest }));
+  }
+
+  async importZip(upload: string): Promise<TrainingSet> {
+    return this.took(await this.act<TrainingSet>("import", "training_set_import", { upload }));
+  }
+
+  private took(set: TrainingSet): TrainingSet {
     this.store.dispatch({ type: "training_set", set });
     this.live?.nudge();
     return set;
@@ -199,11 +230,31 @@ export class Session {
     return purged;
   }
 
-  tickets(purpose: "training_set" | "prediction"): RequestTickets {
+  /** The set as a zip: asks for it and waits until it is there. `onChange` hears how far it is. */
+  async exportSet(set: string, onChange: (found: Export) => void): Promise<Export> {
+    let found = await this.api.handler<Export>("export_create", { training_set: set });
+    for (let wait = 400; found.state === "preparing" && !this.stopped; wait = Math.min(wait * 1.5, 3000)) {
+      onChange(found);
+      await sleep(wait);
+      found = await this.api.read<Export>(`/exports/${found.id}`);
+    }
+    onChange(found);
+    return found;
+  }
+
+  report(set: string, after?: string): Promise<{ lines: ReportLine[]; next: string | null }> {
+    return this.api.read(`/training-sets/${set}/report`, after === undefined ? {} : { after });
+  }
+
+  history(after?: string): Promise<{ training_sets: TrainingSet[]; next: string | null }> {
+    return this.api.read("/training-sets", after === undefined ? {} : { after });
+  }
+
+  tickets(purpose: "training_set" | "prediction" | "archive"): RequestTickets {
     return (files) => this.api.handler("uploads", { files, purpose });
   }
 
-  pictures(set: string, query: { label?: string; after?: string; limit?: number }): Promise<{ images: Picture[]; next: string | null }> {
+  pictures(set: string, query: { label?: string; after?: string; limit?: number; show?: string }): Promise<{ images: Picture[]; next: string | null }> {
     return this.api.read(`/training-sets/${set}/images`, query);
   }
 

@@ -128,7 +128,13 @@ function mergeJob(old: Job, fresh: Job): Job {
 
 function takeSet(project: ProjectState, set: TrainingSet): ProjectState {
   if (project.starter_set?.id === set.id) return { ...project, starter_set: { ...project.starter_set, ...set } };
-  return { ...project, training_sets: upsert(project.training_sets, set, (old, fresh) => (old.state === "preparing" || fresh.state !== "preparing" ? { ...old, ...fresh } : old)) };
+  return { ...project, training_sets: upsert(project.training_sets, set, (old, fresh) => (isBehind(old, fresh) ? old : { ...old, ...fresh })) };
+}
+
+/** A frozen set is final, and the check of one that is being prepared only goes forward. */
+function isBehind(old: TrainingSet, fresh: TrainingSet): boolean {
+  if (fresh.state !== "preparing") return false;
+  return old.state !== "preparing" || (old.progress?.done ?? 0) > (fresh.progress?.done ?? 0);
 }
 
 function takeSnapshot(state: State, project: ProjectState): State {

@@ -43,8 +43,24 @@ export interface TrainingSet {
   classes: string[]; counts: Record<string, { train?: number; validation?: number }>; image_count: number;
   manifest_sha256?: string | null; report?: ReportLine[]; created_at?: string;
   licence?: string | null; credits?: string | null; message?: string | null;
+  content_sha256?: string | null; report_counts?: Record<string, number>; warnings?: SetWarning[];
+  progress?: { done: number; total: number } | null; changes?: SetChanges;
 }
-export interface Picture { sha256: string; label: string; split: string; name: string; width: number; height: number; url: string }
+export interface SetWarning { code: string; label: string; message: string }
+export interface SetChanges { kind: "pictures" | "changes" | "reverted" | "imported" | "library"; counts: Record<string, number>; renames: Record<string, string>; reverted_to: number | null }
+export interface Picture {
+  sha256: string; label: string; split: string; name: string; width: number; height: number; url: string;
+  thumbnail_url?: string | null; near_group?: number | null;
+}
+export interface Export {
+  id: string; training_set: string; state: "preparing" | "ready" | "failed" | "expired"; done: number; total: number; bytes: number | null;
+  url: string | null; message: string | null; created_at: string;
+}
+export interface LeakageMatch { sha256: string; name: string; label: string; hidden_name: string; hidden_label: string; kind: "exact" | "near"; distance: number; url: string | null }
+export interface Leakage {
+  training_set: string; title: string; version: number; image_count: number; learner: string | null; exact: number; near: number;
+  matches: LeakageMatch[]; checked_at: string; name?: string | null; username?: string | null;
+}
 
 export interface Hyperparameters {
   architecture: string; epochs: number; learning_rate: number; batch_size: number; augmentation: boolean; seed: number;

@@ -16,11 +16,15 @@ interface Props {
   onLabel: (label: string | null) => void;
   /** With this, pictures can be picked; it says how a picture stands. */
   picked?: ReadonlySet<string>;
-  onPick?: (picture: Shot) => void;
+  onPick?: (picture: Shot, range: boolean) => void;
   mark?: (picture: Shot) => ComponentChildren;
+  /** Which of the set's pictures: all, those left out, or look-alikes. */
+  show?: "all" | "excluded" | "near_duplicates";
+  /** Hears which pictures are on the page, in their order. */
+  onShown?: (pictures: Shot[]) => void;
 }
 
-export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
+export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all", onShown }: Props) {
   const { session } = useDesk();
   const [images, setImages] = useState<Shot[]>([]);
   const [next, setNext] = useState<string | null>(null);
@@ -29,7 +33,8 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
   const turn = useRef(0);
 
   // The service lists a set class by class: the first page of all pictures would show one class only.
-  const mixed = label === null && set.classes.length > 1 && set.classes.length <= 12;
+  // Who sorts pictures sees them all, class by class.
+  const mixed = !onShown && show === "all" && label === null && set.classes.length > 1 && set.classes.length <= 12;
   const sample = async () => {
     const pages = await Promise.all(set.classes.map((each) => session.pictures(set.id, { label: each, limit: SAMPLE })));
     return { images: Array.from({ length: SAMPLE }, (_, i) => pages.flatMap((page) => page.images[i] ?? [])).flat(), next: null };
@@ -39,7 +44,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
     setState(after === null ? "loading" : "more");
     setError(null);
     try {
-      const answer = mixed ? await sample() : await session.pictures(set.id, { label: label ?? undefined, after: after ?? undefined, limit: 48 });
+      const answer = mixed ? await sample() : await session.pictures(set.id, { label: label ?? undefined, after: after ?? undefined, limit: 48, show: show === "all" ? undefined : show });
       if (mine !== turn.current) return;
       setImages((old) => (after === null ? answer.images : [...old, ...answer.images]));
       setNext(answer.next);
@@ -52,7 +57,8 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
   useEffect(() => {
     setImages([]);
     void load(null);
-  }, [set.id, label]);
+  }, [set.id, label, show]);
+  useEffect(() => onShown?.(images), [images]);
 
   return (
     <section class="ax-gallery" aria-label={t("Pictures")}>
@@ -64,20 +70,20 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark }: Props) {
       </div>
       {state === "loading" ? <div class="ax-grid" aria-hidden="true">{Array.from({ length: 12 }, (_, i) => <span key={i} class="ax-tile ax-skeleton-row" />)}</div> : null}
       {state === "loading" ? <Skeleton rows={0} /> : null}
-      {state !== "loading" && images.length === 0 && !error ? <Empty title={t("No pictures of this class.")} /> : null}
+      {state !== "loading" && images.length === 0 && !error ? <Empty title={show === "excluded" ? t("Nothing was left out of this version.") : show === "near_duplicates" ? t("No two pictures look alike.") : t("No pictures of this class.")} /> : null}
       <ul class="ax-grid">
         {images.map((image) => {
           const words = t("{label}: {name}", { label: image.label, name: image.name });
           const inside = (
             <>
-              <Picture src={image.url} alt={words} />
+              <Picture src={image.thumbnail_url ?? image.url} alt={words} />
               <span class="ax-tile-label"><bdi>{mark?.(image) ?? image.label}</bdi></span>
             </>
           );
           return (
             <li key={image.sha256}>
               {onPick ? (
-                <button type="button" class="ax-tile ax-pickable" aria-pressed={picked?.has(image.sha256) ?? false} onClick={() => onPick(image)}>{inside}</button>
+                <button type="button" class="ax-tile ax-pickable" aria-pressed={picked?.has(image.sha256) ?? false} onClick={(event) => onPick(image, event.shiftKey)}>{inside}</button>
               ) : (
                 <span class="ax-tile">{inside}</span>
               )}

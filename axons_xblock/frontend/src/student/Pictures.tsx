@@ -9,27 +9,33 @@ import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
 import { Gallery } from "./Gallery";
 import { Report } from "./Report";
+import { Curate } from "./Curate";
+import { History } from "./History";
 import { SetEditor } from "./SetEditor";
 import { Discard } from "./Trash";
+import { ImportZip, TakeHome } from "./Zip";
 
 export function Pictures() {
   const { project, set, chooseSet, go } = useDesk();
   const [editing, setEditing] = useState<{ base: TrainingSet | null } | null>(null);
+  const [curating, setCurating] = useState(false);
   const [label, setLabel] = useState<string | null>(null);
   const sets = [...project.training_sets, ...(project.starter_set ? [project.starter_set] : [])];
   const group = useUid();
   const own = project.spec.own_pictures;
 
   if (editing) return <SetEditor base={editing.base} onClose={() => setEditing(null)} onSaved={(id) => { chooseSet(id); setEditing(null); }} />;
+  if (curating && set?.state === "ready") return <Curate key={set.id} base={set} onClose={() => setCurating(false)} onSaved={(id) => { chooseSet(id); setLabel(null); setCurating(false); }} />;
   if (!set) {
     return (
       <Empty title={own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
         <p>{own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
         {own ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
+        {own ? <ImportZip onSaved={chooseSet} /> : null}
       </Empty>
     );
   }
-  const report = set.report && set.report.length > 0 ? <Report lines={set.report} /> : null;
+  const report = set.report && set.report.length > 0 ? <Report key={`${set.id}-${set.state}`} set={set} /> : null;
   return (
     <>
       <p class="ax-lead">{own
@@ -56,6 +62,7 @@ export function Pictures() {
           <div class="ax-row ax-actions">
             <Button look="primary" icon="play" onClick={() => go("train")}>{t("Train with these pictures")}</Button>
             {own ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{t("Make my own version")}</Button> : null}
+            {own ? <Button onClick={() => setCurating(true)}>{t("Sort and split")}</Button> : null}
             {own ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
           </div>
           {report}
@@ -63,6 +70,12 @@ export function Pictures() {
         </>
       ) : report}
       {set.kind === "project" && set.state !== "preparing" ? <Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard> : null}
+      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
+      <details class="ax-details">
+        <summary>{t("Take home or bring along")}</summary>
+        {set.state === "ready" ? <TakeHome set={set} /> : null}
+        {own ? <ImportZip onSaved={chooseSet} /> : null}
+      </details>
       {set.licence || set.credits ? (
         <details class="ax-details">
           <summary>{t("Licence and credits")}</summary>
@@ -79,7 +92,8 @@ function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string |
     return (
       <div class="ax-wash">
         <p><strong>{t("Your pictures are being checked.")}</strong> {t("Each one is opened, turned upright and brought to one size. You may leave this page.")}</p>
-        <ProgressBar value={null} label={t("Checking pictures")} />
+        {set.progress ? <p aria-live="polite">{t("{done} of {total} checked", { done: number(set.progress.done), total: number(set.progress.total) })}</p> : null}
+        <ProgressBar value={set.progress && set.progress.total > 0 ? set.progress.done / set.progress.total : null} label={t("Checking pictures")} />
       </div>
     );
   }
@@ -119,7 +133,8 @@ function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string |
         <span><span class="ax-swatch ax-bar-train" /> {t("to learn from")}</span>
         <span><span class="ax-swatch ax-bar-validation" /> {t("kept back to check")}</span>
       </p>
-      {set.classes.length > 1 && most >= least * 3 ? (
+      {(set.warnings ?? []).map((each) => <p key={`${each.code}-${each.label}`} class="ax-note"><bdi>{each.message}</bdi></p>)}
+      {set.classes.length > 1 && most >= least * 3 && !set.warnings?.some((each) => each.code === "uneven_classes") ? (
         <p class="ax-note">{t("The classes are uneven: a model tends to prefer the ones it has seen most.")}</p>
       ) : null}
     </div>

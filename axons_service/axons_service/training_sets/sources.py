@@ -1,0 +1,76 @@
+"""Where a version's new pictures come from: single uploads, or one zip."""
+
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from axons_service.storage import objects
+from axons_service.training_sets.archives import ArchiveRefused, archive_open, member_extract
+from axons_service.training_sets.checking import File
+from axons_service.training_sets.drafts import Addition, SetFailed
+from axons_service.training_sets.layout import archive_pictures
+from axons_service.training_sets.models import TrainingSet, Upload
+
+
+@dataclass
+class Sources:
+    """What is to be added, and the files to check for it; `classes` is the order that an archive gives its own."""
+
+    additions: list[Addition] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    classes: list[str] = field(default_factory=list)
+
+    def add(self, addition: Addition, fetch: Callable[[Path], bool], *, keep: bool = False) -> None:
+        self.additions.append(addition)
+        self.files.append(File(addition.identity, addition.name, fetch, keep))
+
+
+def sources_open(training_set: TrainingSet, scratch: Path) -> Sources:
+    """The pictures that a set's request names, in its order. Raises SetFailed for a zip that cannot be used."""
+    archive = training_set.request.get("archive")
+    if archive:
+        return _from_archive(Upload.objects.filter(pk=archive).first(), scratch)
+    sources = Sources()
+    asked = training_set.request.get("additions", [])
+    uploads = {str(upload.pk): upload for upload in Upload.objects.filter(pk__in=[each["upload"] for each in asked])}
+    for number, each in enumerate(asked, start=1):
+        upload = uploads.get(each["upload"])
+        name = upload.name if upload is not None else f"Picture {number}"
+        fetch = partial(_fetch, upload.key if upload is not None else None)
+        sources.add(Addition(each["upload"], name, each["label"]), fetch)
+    return sources
+
+
+def _from_archive(upload: Upload | None, scratch: Path) -> Sources:
+    path = scratch / "archive.zip"
+    if upload is None or not _fetch(upload.key, path):
+        raise SetFailed("The zip file did not arrive. Upload it again.", [])
+    try:
+        archive = archive_open(path, upload.name)
+        pictures, classes = archive_pictures(archive, upload.name)
+    except ArchiveRefused as refused:
+        raise SetFailed(str(refused), []) from refused
+    sources = Sources(classes=classes)
+    for each in pictures:
+        addition = Addition(each.member.filename, each.name, each.label, each.split)
+        sources.add(addition, partial(_extract, archive, each.member), keep=True)
+    return sources
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> bool:
+    member_extract(archive, member, path)
+    return True
+
+
+def _fetch(key: str | None, path: Path) -> bool:
+    if key is None:
+        return False
+    try:
+        with objects.open_stream(key) as stream, path.open("wb") as file:
+            shutil.copyfileobj(stream, file)
+    except FileNotFoundError:
+        return False
+    return True

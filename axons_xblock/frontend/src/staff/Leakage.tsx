@@ -1,0 +1,51 @@
+/** Training sets that hold pictures of the hidden test set: for course staff alone. */
+import { useEffect, useState } from "preact/hooks";
+import { t, tn } from "../core/i18n";
+import { useAsk, type Session } from "../core/session";
+import type { Leakage } from "../core/types";
+import { Button, Picture, Problem, Time } from "../ui/basics";
+
+export function Leaks({ session }: { session: Session }) {
+  const [list, setList] = useState<Leakage[] | null>(null);
+  const [next, setNext] = useState<string | null>(null);
+  const load = useAsk(async (after: string | null) => {
+    const page = await session.api.handler<{ results: Leakage[]; next: string | null }>("staff_leakage", after === null ? {} : { after });
+    setList((old) => (after === null ? page.results : [...(old ?? []), ...page.results]));
+    setNext(page.next);
+  });
+  useEffect(() => {
+    void load.run(null);
+  }, []);
+  if (list === null && !load.error) return null;
+  return (
+    <section class="ax-card ax-staff" aria-label={t("Hidden pictures in training sets")}>
+      <h3 class="ax-step-title">{t("Hidden pictures in training sets")}</h3>
+      <p class="ax-help">{t("A model that has learned from pictures of the hidden test set gets a score that says too much. Students see nothing of this.")}</p>
+      {list?.length === 0 ? <p>{t("No training set holds a picture of the hidden test set.")}</p> : null}
+      {(list ?? []).map((each) => (
+        <details key={each.training_set} class="ax-details">
+          <summary>
+            <bdi>{each.name || each.username || t("A student who left the course")}</bdi> · <bdi>{each.title}</bdi> ·{" "}
+            {[
+              each.exact > 0 ? tn("{n} picture is in the hidden test set", "{n} pictures are in the hidden test set", each.exact) : "",
+              each.near > 0 ? tn("{n} picture looks like one in it", "{n} pictures look like one in it", each.near) : "",
+            ].filter(Boolean).join(" · ")}
+          </summary>
+          <p class="ax-hint">{tn("Of {n} picture, checked", "Of {n} pictures, checked", each.image_count)} <Time value={each.checked_at} /></p>
+          <ul class="ax-grid">
+            {each.matches.map((match) => (
+              <li key={match.sha256}>
+                <span class="ax-tile">
+                  <Picture src={match.url} alt={match.name} />
+                  <span class="ax-tile-label"><bdi>{match.name}</bdi> {match.kind === "exact" ? "=" : "≈"} <bdi>{match.hidden_name}</bdi></span>
+                </span>
+              </li>
+            ))}
+          </ul>
+        </details>
+      ))}
+      <Problem error={load.error} />
+      {next ? <Button small busy={load.busy} onClick={() => void load.run(next)}>{t("Load more")}</Button> : null}
+    </section>
+  );
+}

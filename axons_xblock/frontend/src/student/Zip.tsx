@@ -1,0 +1,69 @@
+/** A training set as a zip to take home, and a zip as a new training set. */
+import { useRef, useState } from "preact/hooks";
+import { bytes, number } from "../core/format";
+import { t } from "../core/i18n";
+import { useAsk } from "../core/session";
+import type { Export, TrainingSet } from "../core/types";
+import { putWithXhr } from "../core/uploads";
+import { ApiError } from "../core/api";
+import { Button, Notice, Problem, ProgressBar } from "../ui/basics";
+import { useDesk } from "./context";
+
+export function TakeHome({ set }: { set: TrainingSet }) {
+  const { session } = useDesk();
+  const [found, setFound] = useState<Export | null>(null);
+  const ask = useAsk(() => session.exportSet(set.id, setFound));
+  const mine = found?.training_set === set.id ? found : null;
+  return (
+    <div class="ax-zip">
+      <p class="ax-help">{t("All pictures in folders named as their classes, as most tools read them. The zip is kept for a day.")}</p>
+      {mine?.state === "preparing" ? (
+        <>
+          <p aria-live="polite">{t("{done} of {total} packed", { done: number(mine.done), total: number(mine.total) })}</p>
+          <ProgressBar value={mine.total > 0 ? mine.done / mine.total : null} label={t("Packing the zip")} />
+        </>
+      ) : mine?.state === "ready" && mine.url ? (
+        <p><a class="ax-button ax-primary" href={mine.url} download>{t("Save the zip ({size})", { size: bytes(mine.bytes ?? 0) })}</a></p>
+      ) : (
+        <Button busy={ask.busy} onClick={() => void ask.run()}>{t("Make a zip")}</Button>
+      )}
+      {mine?.state === "failed" ? <Notice kind="error"><p>{mine.message}</p></Notice> : null}
+      {mine?.state === "expired" ? <Notice kind="warning"><p>{t("This zip is no longer kept. Make a new one.")}</p></Notice> : null}
+      <Problem error={ask.error} />
+    </div>
+  );
+}
+
+export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
+  const { session } = useDesk();
+  const input = useRef<HTMLInputElement>(null);
+  const [share, setShare] = useState<number | null>(null);
+  const bring = useAsk(async (file: File) => {
+    setShare(0);
+    try {
+      const { uploads, rejected } = await session.tickets("archive")([{ name: file.name, bytes: file.size, content_type: "application/zip" }]);
+      const ticket = uploads[0];
+      if (!ticket) throw new ApiError(422, "rejected", rejected?.[0]?.reason ?? t("This file cannot be sent."));
+      await putWithXhr(ticket, file, setShare, new AbortController().signal);
+      onSaved((await session.importZip(ticket.id)).id);
+    } finally {
+      setShare(null);
+    }
+  });
+  return (
+    <div class="ax-zip">
+      <p class="ax-help">{t("Have a zip with one folder for each class? Bring it along as a new training set.")}</p>
+      <input
+        ref={input} type="file" class="ax-visually-hidden" accept=".zip,application/zip" tabIndex={-1} aria-label={t("A zip of pictures")}
+        onChange={(event) => {
+          const file = event.currentTarget.files?.[0];
+          event.currentTarget.value = "";
+          if (file) void bring.run(file);
+        }}
+      />
+      {share === null ? null : <ProgressBar value={share} label={t("Sending the zip")} />}
+      <Button icon="upload" busy={bring.busy} onClick={() => input.current?.click()}>{t("Choose a zip")}</Button>
+      <Problem error={bring.error} />
+    </div>
+  );
+}
