@@ -14,6 +14,8 @@ STUDENT_HANDLERS = (
     "open",
     "read",
     "uploads",
+    "uploads_confirm",
+    "uploads_discard",
     "training_set_create",
     "job_create",
     "job_cancel",

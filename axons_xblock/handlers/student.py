@@ -15,6 +15,7 @@ _ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
 _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
+        r"/uploads",
         r"/training-sets/{id}(/images)?",
         r"/jobs/{id}(/metrics)?",
         r"/models/{id}",
@@ -23,7 +24,7 @@ _READABLE = [
     )
 ]
 _PROJECT = re.compile(rf"/projects/{_ID}(/events)?")
-_QUERY = {"after", "label", "split", "limit"}
+_QUERY = {"after", "label", "split", "limit", "purpose"}
 
 
 class StudentAPI:
@@ -66,6 +67,14 @@ class StudentAPI:
     def uploads(self, data: Json) -> Any:
         """Presigned places for pictures: files never pass through the LMS."""
         return self._change("/uploads", data)
+
+    def uploads_confirm(self, data: Json) -> Any:
+        """Which pictures the store really has."""
+        return self._change("/uploads/confirm", data)
+
+    def uploads_discard(self, data: Json) -> Any:
+        """Throw pictures away that nothing has taken."""
+        return self._change("/uploads/discard", data)
 
     def training_set_create(self, data: Json) -> Any:
         """The next version of a training set."""

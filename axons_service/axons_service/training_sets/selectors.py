@@ -82,6 +82,18 @@ def uploads_of(project: Project, ids: Iterable[UUID], *, purpose: str) -> dict[U
     return {upload.pk: upload for upload in Upload.objects.filter(project=project, pk__in=list(ids), purpose=purpose)}
 
 
+def uploads_waiting(
+    project: Project, *, purpose: str, after: UUID | None, limit: int
+) -> tuple[list[Upload], str | None]:
+    """A page of the project's uploads that nothing has taken, and the cursor of the next; a failed set took nothing."""
+    free = Q(taken_by__isnull=True) | Q(taken_by__state=TrainingSet.State.FAILED)
+    found = Upload.objects.filter(free, project=project, purpose=purpose).order_by("pk")
+    if after is not None:
+        found = found.filter(pk__gt=after)
+    page = list(found[: limit + 1])
+    return page[:limit], str(page[limit - 1].pk) if len(page) > limit else None
+
+
 def _starter_names(caller: Caller) -> list[str]:
     """Names of the starter sets of the caller's exercise; for staff, those of any learner's project in it."""
     projects = Project.objects.filter(exercise__site=caller.site, exercise__usage_key=caller.usage)

@@ -6,7 +6,7 @@ import { Api, asError, type ApiError } from "./api";
 import { backoff, Live, sleep } from "./stream";
 import { initialState, isTerminal, Store, type State } from "./store";
 import type { Args, AxonsEvent, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ResourcePoint, Runtime, Submission, TrainingSet } from "./types";
-import type { RequestTickets } from "./uploads";
+import type { UploadService, Waiting } from "./uploads";
 
 export interface SetRequest {
   base: string | null;
@@ -176,8 +176,24 @@ export class Session {
     return set;
   }
 
-  tickets(purpose: "training_set" | "prediction"): RequestTickets {
-    return (files) => this.api.handler("uploads", { files, purpose });
+  /** The service's side of sending files. */
+  uploads(purpose: "training_set" | "prediction"): UploadService {
+    return {
+      declare: (files) => this.api.handler("uploads", { files, purpose }, 60),
+      confirm: (uploads) => this.api.handler("uploads_confirm", { uploads }, 60),
+      discard: (uploads) => this.api.handler("uploads_discard", { uploads }),
+    };
+  }
+
+  /** Pictures that were sent on an earlier visit, or were to be, and that no training set has taken. */
+  async waitingUploads(): Promise<Waiting[]> {
+    const found: Waiting[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await this.api.read<{ uploads: Waiting[]; next: string | null }>("/uploads", { purpose: "training_set", after });
+      found.push(...(page.uploads ?? []));
+      if (!page.next) return found;
+      after = page.next;
+    }
   }
 
   pictures(set: string, query: { label?: string; after?: string; limit?: number }): Promise<{ images: Picture[]; next: string | null }> {

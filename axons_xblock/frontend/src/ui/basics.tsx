@@ -19,6 +19,8 @@ const PATHS: Record<string, string> = {
   play: "M6 4l10 6-10 6z",
   flag: "M5 17V3.5h10l-2.5 3.5 2.5 3.5H5",
   search: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11M13 13l4 4",
+  folder: "M2.5 5h5l2 2h8v9.5h-15zM2.5 9h15",
+  pause: "M7 4.5v11M13 4.5v11",
   undo: "M7 4L3.5 7.5 7 11M4 7.5h8a4.5 4.5 0 0 1 0 9H8",
 };
 
