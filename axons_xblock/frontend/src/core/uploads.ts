@@ -383,10 +383,10 @@ export class UploadQueue {
     Object.assign(entry, { progress: 0, state: "waiting" });
     if (error.trouble === "stopped") return this.to(entry, "put", true);
     if (error.message === "unreadable" || (error.trouble === "network" && !(await readable(entry)))) return this.rest(entry, "failed", unreadable(entry.name));
-    // While nothing gets through at all, the fault is not this file's.
+    // While others get through, the fault is this file's; while nothing does, it is hardly so.
     const alone = error.trouble === "expired" || error.trouble === "refused" || (entry.seen >= 0 && this.successes > entry.seen);
     entry.seen = this.successes;
-    if (alone) entry.tries += 1;
+    entry.tries += alone ? 1 : 0.5;
     if (entry.tries >= TRIES) return this.rest(entry, "failed", t("“{name}” did not arrive. Check your connection and try again.", { name: entry.name }));
     if (error.trouble === "network" || error.trouble === "busy") this.line.broke(error.trouble);
     // Declaring it again says whether it arrived after all, and gives a fresh URL.
