@@ -27,7 +27,7 @@ async function type(input: HTMLInputElement, value: string, kind = "change") {
 
 async function show(view: Args["view"], more: Record<string, Handler> = {}, args: Partial<Args> = {}, runtime = {}) {
   handlers = { read: () => ({ body: { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } }), ...more };
-  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "staff_submissions", "staff_review", "studio_load", "studio_save"];
   block = mount(runtime, host, { view, static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(names.map((name) => [name, `/handler/${name}`])), ...args });
   await wait(60);
 }
