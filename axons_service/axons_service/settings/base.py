@@ -118,6 +118,7 @@ SPECTACULAR_SETTINGS = {
         "TrainingSetKindEnum": ["starter", "project"],
         "TrainingSetStateEnum": "axons_service.training_sets.models.TrainingSet.State",
         "SubmissionStateEnum": "axons_service.grading.models.Submission.State",
+        "UploadStateEnum": ["waiting", "arrived"],
     },
 }
 
