@@ -179,7 +179,7 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
     expect(unit.get_by_text("5 files are left out; the rest is kept")).to_be_visible()
     watch.picture("3-arrived")
     values = [value for _, value in watch.seen]
-    assert values == sorted(values) or values[-1] == 100
+    assert values[-1] == 100
     assert len(set(values)) >= 15, f"the bar was hardly seen moving: {sorted(set(values))}"
 
     unit.get_by_role("button", name="Check and save as a new version").click()

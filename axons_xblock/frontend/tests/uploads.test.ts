@@ -273,7 +273,7 @@ describe("the upload queue", () => {
     await settled();
     expect(named("here.jpg").state).toBe("sent");
     expect(named("gone.jpg")).toMatchObject({ state: "failed" });
-    expect(named("gone.jpg").message).toContain("can no longer be read");
+    expect(named("gone.jpg").message).toContain("cannot be read");
   });
 
   it("does not try a poisonous file forever while the others go through", async () => {
@@ -378,6 +378,41 @@ describe("the upload queue", () => {
     expect(far.puts.length).toBeLessThanOrEqual(before + 6);
   });
 
+  it("throws away what was declared while it was cancelled", async () => {
+    make();
+    let answered: () => void = () => undefined;
+    const declare = far.declare;
+    far.declare = async (offers) => { const answer = await declare(offers); await new Promise<void>((resolve) => { answered = resolve; }); return answer; };
+    queue.add(files(3), "cat");
+    await until(() => far.uploads.size > 0);
+    queue.cancel();
+    answered();
+    await sleep(10);
+    expect(far.uploads.size).toBe(0);
+  });
+
+  it("waits ever longer for a store that does not answer, although the service does", async () => {
+    make();
+    let down = true;
+    far.before = (what) => { if (down && what.startsWith("put")) throw new TransferError("network"); };
+    queue.add(files(60), "cat");
+    await until(() => waits.length >= 6);
+    down = false;
+    await settled();
+    expect(states()).toEqual({ sent: 60 });
+    expect(waits[5]!).toBeGreaterThan(11_000);
+  });
+
+  it("tells the service when a picture that was sent moves to another class", async () => {
+    make();
+    queue.add(files(1), "cat");
+    await settled();
+    queue.relabel(named("0.jpg").key, "dog");
+    await sleep(5);
+    expect(far.declared).toEqual([1, 1]);
+    expect(named("0.jpg")).toMatchObject({ label: "dog", state: "sent" });
+  });
+
   it("removes one file and discards it", async () => {
     make();
     queue.add(files(2), "cat");
@@ -441,6 +476,16 @@ describe("after a reload", () => {
     queue.dismiss(["missing"]);
     await settled();
     expect(states()).toEqual({ sent: 6 });
+  });
+
+  it("takes the files when they are chosen before the service has said what is missing", async () => {
+    const listed = await cutShort();
+    make();
+    queue.restore(listed);
+    queue.add(files(6), "cat");
+    await settled();
+    expect(states()).toEqual({ sent: 6 });
+    expect(far.puts).toEqual(["5.jpg"]);
   });
 
   it("takes a missing picture back under another name", async () => {

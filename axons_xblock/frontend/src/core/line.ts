@@ -2,6 +2,9 @@
 
 export type Connection = { mode: "open" } | { mode: "paused" } | { mode: "broken" | "busy"; failures: number; retryAt: number };
 
+/** What is at the other end: the service that gives places and confirms, or the store that takes the bytes. */
+export type Door = "service" | "store";
+
 const FIRST_WAIT = 1000;
 const LONGEST_WAIT = 15_000;
 const WINDOW = 8000;
@@ -13,6 +16,7 @@ export class Line {
   /** How wide it is used after the next success: a busy store gets half of what it had. */
   private next: number;
   private failures = 0;
+  private broken: Door = "store";
   private hold = 0;
   private samples: { time: number; size: number }[] = [];
   private readonly onOnline = () => this.nudge();
@@ -32,14 +36,17 @@ export class Line {
   }
 
   /** Something got through. After a break one transfer tries the line; its success opens the rest. */
-  works(): void {
+  works(door: Door): void {
+    // A service that answers says nothing about a store that does not.
+    if (this.failures > 0 && door !== this.broken) return;
     this.width = this.failures > 0 ? this.next : Math.min(this.widest, this.width + 1);
     this.failures = 0;
   }
 
   /** A transfer broke: wait, ever longer, with chance mixed in so that a class does not come back all at once. */
-  broke(trouble: "network" | "busy"): void {
+  broke(trouble: "network" | "busy", door: Door): void {
     if (this.held) return;
+    this.broken = door;
     this.next = trouble === "busy" ? Math.max(1, Math.floor(this.width / 2)) : this.widest;
     this.width = 1;
     const milliseconds = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.failures) * (0.75 + Math.random() / 2);

@@ -9,7 +9,7 @@ import { asError } from "./api";
 import { t } from "./i18n";
 import { randomId } from "./keys";
 import { Line, type Connection } from "./line";
-import { refusal, sha256, sourceOf, type Source } from "./sources";
+import { refusal, sha256, sourceOf, typeOf, type Source } from "./sources";
 import { putWithXhr, TransferError, type Put, type Ticket } from "./transfer";
 
 export const MAX_BATCH = 100;
@@ -133,7 +133,10 @@ export class UploadQueue {
 
   relabel(key: string, label: string): void {
     const entry = this.entries.get(key);
-    if (entry) entry.label = label;
+    if (!entry) return;
+    entry.label = label;
+    // For a page that goes on later; this one knows.
+    if (entry.state === "sent") this.options.service.declare([offer(entry)]).catch(() => undefined);
     this.changed();
   }
 
@@ -206,10 +209,14 @@ export class UploadQueue {
       const id = entry.uploadId ?? entry.ticket?.id;
       if (id && entry.state !== "duplicate") ids.push(id);
     }
-    // What cannot be thrown away now is swept by the service within a day.
-    for (let i = 0; i < ids.length; i += MAX_BATCH) this.options.service.discard(ids.slice(i, i + MAX_BATCH)).catch(() => undefined);
+    this.discard(ids);
     this.changed();
     this.pump();
+  }
+
+  /** What cannot be thrown away now is swept by the service within a day. */
+  private discard(ids: string[]): void {
+    for (let i = 0; i < ids.length; i += MAX_BATCH) this.options.service.discard(ids.slice(i, i + MAX_BATCH)).catch(() => undefined);
   }
 
   private to(entry: Entry, step: Step, first = false): void {
@@ -241,9 +248,10 @@ export class UploadQueue {
   }
 
   private merge(entry: Entry, twin: Entry): void {
-    if (twin.state === "missing" && entry.source) {
-      // Chosen again under another name.
-      Object.assign(twin, { source: entry.source, state: "waiting" });
+    // One of an earlier visit gets its file back, also under another name.
+    twin.source ??= entry.source;
+    if (twin.state === "missing") {
+      twin.state = "waiting";
       this.to(twin, "declare");
     }
     if (twin.name === entry.name) {
@@ -320,7 +328,7 @@ export class UploadQueue {
     const batch = this.take("declare", MAX_BATCH);
     try {
       if (batch.length > 0) this.placed(batch, await this.options.service.declare(batch.map(offer)));
-      this.line.works();
+      this.line.works("service");
     } catch (error) {
       this.asked(batch, "declare", error);
     } finally {
@@ -332,6 +340,8 @@ export class UploadQueue {
   private placed(batch: Entry[], answer: { uploads: Ticket[]; rejected?: Rejected[] }): void {
     const tickets = new Map(answer.uploads.map((each) => [each.client_id, each]));
     const reasons = new Map((answer.rejected ?? []).map((each) => [each.client_id, each.reason]));
+    const orphans = batch.filter((each) => !this.entries.has(each.key)).flatMap((each) => tickets.get(each.key)?.id ?? []);
+    if (orphans.length > 0) this.discard(orphans.filter((id) => !this.owners.has(id)));
     for (const entry of batch) {
       if (entry.step !== "declare") continue;
       const ticket = tickets.get(entry.key);
@@ -367,7 +377,7 @@ export class UploadQueue {
       if (entry.step !== "put") return;
       entry.progress = 1;
       this.successes += 1;
-      this.line.works();
+      this.line.works("store");
       this.to(entry, "confirm");
     } catch (error) {
       if (entry.step === "put") await this.broken(entry, error instanceof TransferError ? error : new TransferError("network"));
@@ -388,7 +398,7 @@ export class UploadQueue {
     entry.seen = this.successes;
     entry.tries += alone ? 1 : 0.5;
     if (entry.tries >= TRIES) return this.rest(entry, "failed", t("“{name}” did not arrive. Check your connection and try again.", { name: entry.name }));
-    if (error.trouble === "network" || error.trouble === "busy") this.line.broke(error.trouble);
+    if (error.trouble === "network" || error.trouble === "busy") this.line.broke(error.trouble, "store");
     // Declaring it again says whether it arrived after all, and gives a fresh URL.
     entry.ticket = null;
     this.to(entry, "declare", true);
@@ -400,7 +410,7 @@ export class UploadQueue {
     const batch = this.take("confirm", MAX_BATCH);
     try {
       const answer = batch.length > 0 ? await this.options.service.confirm(batch.map((each) => each.uploadId!)) : { arrived: [], missing: [] };
-      this.line.works();
+      this.line.works("service");
       const here = new Set(answer.arrived);
       const reasons = new Map(answer.missing.map((each) => [each.id, each.reason]));
       for (const entry of batch) {
@@ -436,7 +446,7 @@ export class UploadQueue {
       if (failure.temporary) this.to(entry, step, true);
       else this.rest(entry, "failed", failure.message);
     }
-    if (failure.temporary) this.line.broke(failure.status === 429 ? "busy" : "network");
+    if (failure.temporary) this.line.broke(failure.status === 429 ? "busy" : "network", "service");
     this.changed();
   }
 
@@ -467,11 +477,11 @@ export class UploadQueue {
 }
 
 function offer(entry: Entry): Offer {
-  return { client_id: entry.key, name: entry.name, bytes: entry.size, content_type: entry.source?.type ?? "", ...(entry.hash ? { sha256: entry.hash } : {}), ...(entry.label ? { label: entry.label } : {}) };
+  return { client_id: entry.key, name: entry.name, bytes: entry.size, content_type: entry.source?.type ?? typeOf(entry.name), ...(entry.hash ? { sha256: entry.hash } : {}), ...(entry.label ? { label: entry.label } : {}) };
 }
 
 function unreadable(name: string): string {
-  return t("“{name}” can no longer be read: it was moved, changed or locked. Choose it again.", { name });
+  return t("“{name}” cannot be read: it was moved, is locked or damaged. Choose it again.", { name });
 }
 
 async function readable(entry: Entry): Promise<boolean> {
