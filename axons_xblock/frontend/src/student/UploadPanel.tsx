@@ -44,9 +44,7 @@ function Progress({ totals, queue }: { totals: Totals; queue: UploadQueue }) {
   const { moving, connection } = totals;
   const share = totals.bytes > 0 ? totals.sentBytes / totals.bytes : 0;
   const paused = connection.mode === "paused";
-  const words = {
-    all: number(totals.files), sent: number(totals.sentFiles),
-  };
+  const words = { all: number(totals.files), sent: number(totals.sentFiles) };
   const facts = [
     t("{sent} of {all}", { sent: bytes(totals.sentBytes), all: bytes(totals.bytes) }),
     totals.bytesPerSecond ? t("{speed} a second", { speed: bytes(totals.bytesPerSecond) }) : "",
@@ -57,7 +55,9 @@ function Progress({ totals, queue }: { totals: Totals; queue: UploadQueue }) {
     <div class={`ax-wash ax-sending${connection.mode === "open" || done ? "" : " ax-sending-held"}`}>
       <div class="ax-row ax-spread">
         <p class="ax-sending-count"><strong>{done
-          ? tn("{n} picture has arrived", "{n} pictures have arrived", totals.sentFiles)
+          ? totals.sentFiles < totals.files
+            ? t("{sent} of {all} pictures have arrived", words)
+            : tn("{n} picture has arrived", "{n} pictures have arrived", totals.sentFiles)
           : t("{sent} of {all} pictures sent", words)}</strong></p>
         <div class="ax-row">
           {done ? null : paused
@@ -120,13 +120,15 @@ function Cancel({ totals, queue }: { totals: Totals; queue: UploadQueue }) {
   );
 }
 
+/** Each reason once, however many files have it. */
 function Reasons({ lines }: { lines: Upload[] }) {
   const [all, setAll] = useState(false);
-  const shown = all ? lines : lines.slice(0, FEW);
+  const reasons = [...new Set(lines.map((each) => each.message))];
+  const shown = all ? reasons : reasons.slice(0, FEW);
   return (
     <>
-      <ul class="ax-reasons">{shown.map((each) => <li key={each.key}><bdi>{each.message}</bdi></li>)}</ul>
-      {lines.length > shown.length ? <div><button type="button" class="ax-link" onClick={() => setAll(true)}>{tn("Show {n} more file", "Show {n} more files", lines.length - shown.length)}</button></div> : null}
+      <ul class="ax-reasons">{shown.map((reason) => <li key={reason ?? ""}><bdi>{reason}</bdi></li>)}</ul>
+      {reasons.length > shown.length ? <div><button type="button" class="ax-link" onClick={() => setAll(true)}>{tn("Show {n} more file", "Show {n} more files", reasons.length - shown.length)}</button></div> : null}
     </>
   );
 }
