@@ -23,6 +23,7 @@ CLASSES = ("ball", "bird", "cow", "fish", "flower", "fruit", "guitar", "insect",
 COUNT = 2000
 TWICE = 5
 OUT_SECONDS = 2.5
+PATIENT = 30_000.0
 
 
 def picture(seed: int) -> bytes:
@@ -103,7 +104,7 @@ class Watch:
         self.seen.append((sent, int(bar or 0)))
         return sent
 
-    def wait_for(self, count: int, seconds: float = 90) -> int:
+    def wait_for(self, count: int, seconds: float = 150) -> int:
         deadline = time.monotonic() + seconds
         while (sent := self.look()) < count:
             assert time.monotonic() < deadline, f"only {sent} of {count} pictures after {seconds} s"
@@ -151,7 +152,7 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
     unit.get_by_role("button", name=re.compile("Start from nothing")).click()
     unit.locator("input[type=file][webkitdirectory]").set_input_files(folder)
     watch = Watch(seat)
-    expect(unit.locator(".ax-sending")).to_be_visible()
+    expect(unit.locator(".ax-sending")).to_be_visible(timeout=PATIENT)
     started = time.monotonic()
 
     watch.wait_for(300)
@@ -161,7 +162,7 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
     before = watch.wait_for(750)
     assert before < COUNT - TWICE, "everything had been sent before the second cut"
     assert line.cut("s3", "lms", "service") > 0
-    expect(unit.locator(".ax-sending-broken")).to_be_visible()
+    expect(unit.locator(".ax-sending-broken")).to_be_visible(timeout=PATIENT)
     watch.picture("2-broken")
     seat.page.set_viewport_size({"width": 375, "height": 800})
     watch.picture("2-broken-375")
@@ -174,9 +175,9 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
     assert broken >= 0
 
     watch.wait_for(COUNT)
-    expect(unit.locator(".ax-sending-count")).to_have_text("2,000 pictures have arrived")
+    expect(unit.locator(".ax-sending-count")).to_have_text("2,000 pictures have arrived", timeout=PATIENT)
     seconds = time.monotonic() - started
-    expect(unit.get_by_text("5 files are left out; the rest is kept")).to_be_visible()
+    expect(unit.get_by_text("5 files are left out; the rest is kept")).to_be_visible(timeout=PATIENT)
     watch.picture("3-arrived")
     values = [value for _, value in watch.seen]
     assert values[-1] == 100
@@ -193,7 +194,7 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
         return newest if newest["state"] == "ready" else None
 
     checking = time.monotonic()
-    newest = until("the training set", ready, 150)
+    newest = until("the training set", ready, 400)
     print(f"\n2,000 pictures: sent in {seconds:.1f} s with three cuts, checked in {time.monotonic() - checking:.1f} s")
     members = every(exercise.read, f"/training-sets/{newest['id']}/images", "images")
     assert newest["image_count"] == len(members) == COUNT
@@ -203,7 +204,7 @@ def test_2000_pictures_arrive_once_each_over_a_connection_that_is_cut_three_time
     assert [line["code"] for line in newest["report"]] == ["added"] * COUNT, "nothing came twice to the check"
     assert len(blobs(demo, project["id"])) == COUNT
     assert every(exercise.read, "/uploads", "uploads") == []
-    expect(unit.locator("nav.ax-rail")).to_contain_text("2,000 pictures", timeout=30_000)
+    expect(unit.locator("nav.ax-rail")).to_contain_text("2,000 pictures", timeout=PATIENT)
     seat.pictures("upload-4-ready")
 
 
@@ -215,24 +216,24 @@ def test_a_reloaded_page_says_what_is_missing_and_takes_the_same_folder_again(
     unit.get_by_role("button", name=re.compile("Start from nothing")).click()
     unit.locator("input[type=file][webkitdirectory]").set_input_files(folder)
     watch = Watch(seat)
-    expect(unit.locator(".ax-sending")).to_be_visible()
+    expect(unit.locator(".ax-sending")).to_be_visible(timeout=PATIENT)
     watch.wait_for(200)
     line.cables["s3"].pull()
-    expect(unit.locator(".ax-sending-broken")).to_be_visible()
+    expect(unit.locator(".ax-sending-broken")).to_be_visible(timeout=PATIENT)
     seat.page.once("dialog", lambda dialog: dialog.accept())
     unit = seat.open()
     line.cables["s3"].plug()
 
     seat.step("Pictures")
-    expect(unit.get_by_text("You began a training set and did not save it")).to_be_visible()
+    expect(unit.get_by_text("You began a training set and did not save it")).to_be_visible(timeout=PATIENT)
     seat.pictures("upload-5-unfinished")
     unit.get_by_role("button", name="Go on").click()
-    expect(unit.get_by_text(re.compile("of an earlier visit (is|are) still missing"))).to_be_visible()
+    expect(unit.get_by_text(re.compile("of an earlier visit (is|are) still missing"))).to_be_visible(timeout=PATIENT)
     seat.pictures("upload-6-missing")
     unit.locator("input[type=file][webkitdirectory]").set_input_files(folder)
     watch.wait_for(COUNT)
-    expect(unit.locator(".ax-sending-count")).to_have_text("2,000 pictures have arrived")
-    expect(unit.get_by_text(re.compile("still missing"))).to_have_count(0)
+    expect(unit.locator(".ax-sending-count")).to_have_text("2,000 pictures have arrived", timeout=PATIENT)
+    expect(unit.get_by_text(re.compile("still missing"))).to_have_count(0, timeout=PATIENT)
 
     exercise = Person(demo.url, "kofi").exercise("everyday_objects")
     waiting = every(exercise.read, "/uploads", "uploads")
