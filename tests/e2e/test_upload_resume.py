@@ -105,7 +105,7 @@ class Watch:
         self.seen.append((sent, int(bar or 0)))
         return sent
 
-    def wait_for(self, count: int, seconds: float = 150) -> int:
+    def wait_for(self, count: int, seconds: float = 240) -> int:
         deadline = time.monotonic() + seconds
         while (sent := self.look()) < count:
             assert time.monotonic() < deadline, f"only {sent} of {count} pictures after {seconds} s"
