@@ -8,9 +8,12 @@
 import { asError } from "./api";
 import { t } from "./i18n";
 import { randomId } from "./keys";
-import { Line, type Connection } from "./line";
-import { refusal, sha256, sourceOf, typeOf, type Source } from "./sources";
+import { Line } from "./line";
+import { offer, readable, totalsOf, unreadable, type Entry, type Rejected, type Step, type Totals, type Upload, type UploadService, type UploadState, type Waiting } from "./entries";
+import { refusal, sha256, sourceOf, type Source } from "./sources";
 import { putWithXhr, TransferError, type Put, type Ticket } from "./transfer";
+
+export type { Offer, Totals, Upload, UploadService, UploadState, Waiting } from "./entries";
 
 export const MAX_BATCH = 100;
 const PARALLEL = 6;
@@ -20,34 +23,6 @@ const TRIES = 4;
 const CONFIRM_AFTER = 1500;
 const EMIT_EVERY = 100;
 
-/** `missing`: declared on an earlier visit, and this page does not have the file. */
-export type UploadState = "missing" | "waiting" | "sending" | "sent" | "failed" | "refused" | "duplicate";
-
-export interface Upload {
-  key: string; name: string; size: number; label: string; state: UploadState; progress: number;
-  uploadId: string | null; message: string | null; source: Source | null;
-}
-
-export interface Offer { client_id: string; name: string; bytes: number; content_type: string; sha256?: string; label?: string }
-export interface Rejected { client_id?: string; name: string; reason: string }
-export interface Waiting { id: string; client_id: string; name: string; bytes: number; sha256: string; label: string; state: "waiting" | "arrived" }
-
-/** What the queue asks of the service. */
-export interface UploadService {
-  declare: (files: Offer[]) => Promise<{ uploads: Ticket[]; rejected?: Rejected[] }>;
-  confirm: (ids: string[]) => Promise<{ arrived: string[]; missing: { id: string; reason: string }[] }>;
-  discard: (ids: string[]) => Promise<unknown>;
-}
-
-export interface Totals {
-  files: number; bytes: number; sentFiles: number; sentBytes: number;
-  moving: number; failed: number; missing: number;
-  /** Files chosen again that had arrived already. */
-  skipped: number;
-  connection: Connection;
-  bytesPerSecond: number | null; secondsLeft: number | null;
-}
-
 export interface QueueOptions {
   service: UploadService;
   put?: Put;
@@ -56,9 +31,6 @@ export interface QueueOptions {
   wait?: (milliseconds: number) => Promise<void>;
   onChange: (uploads: Upload[], totals: Totals) => void;
 }
-
-type Step = "hash" | "declare" | "put" | "confirm" | "rest";
-interface Entry extends Upload { step: Step; hash: string; ticket: Ticket | null; until: number; tries: number; seen: number; abort: AbortController | null; restored: boolean }
 
 export class UploadQueue {
   private readonly entries = new Map<string, Entry>();
@@ -450,45 +422,12 @@ export class UploadQueue {
     this.changed();
   }
 
-  private totals(): Totals {
-    const all = [...this.entries.values()];
-    const real = all.filter((each) => each.state !== "refused" && each.state !== "duplicate");
-    const size = real.reduce((sum, each) => sum + each.size, 0);
-    const sent = real.reduce((sum, each) => sum + each.size * each.progress, 0);
-    const moving = all.filter((each) => each.step !== "rest");
-    const left = moving.reduce((sum, each) => sum + each.size * (1 - each.progress), 0);
-    const speed = moving.length > 0 ? this.line.speed() : null;
-    return {
-      files: real.length, bytes: size, sentFiles: real.filter((each) => each.state === "sent").length, sentBytes: sent,
-      moving: moving.length, failed: all.filter((each) => each.state === "failed").length, missing: all.filter((each) => each.state === "missing").length,
-      skipped: this.skipped, connection: this.line.state,
-      bytesPerSecond: speed, secondsLeft: speed ? left / speed : null,
-    };
-  }
-
   /** Tells the page at most ten times a second, however many files move. */
   private changed(): void {
     if (this.closed) return;
     this.emitTimer ??= setTimeout(() => {
       this.emitTimer = null;
-      this.options.onChange(this.items, this.totals());
+      this.options.onChange(this.items, totalsOf(this.items as Entry[], this.skipped, this.line));
     }, EMIT_EVERY);
-  }
-}
-
-function offer(entry: Entry): Offer {
-  return { client_id: entry.key, name: entry.name, bytes: entry.size, content_type: entry.source?.type ?? typeOf(entry.name), ...(entry.hash ? { sha256: entry.hash } : {}), ...(entry.label ? { label: entry.label } : {}) };
-}
-
-function unreadable(name: string): string {
-  return t("“{name}” cannot be read: it was moved, is locked or damaged. Choose it again.", { name });
-}
-
-async function readable(entry: Entry): Promise<boolean> {
-  try {
-    await (await entry.source!.open()).slice(0, 1).arrayBuffer();
-    return true;
-  } catch {
-    return false;
   }
 }
