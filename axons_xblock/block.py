@@ -126,6 +126,16 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
         return StudentAPI(self).uploads(data)
 
     @json_handler
+    def uploads_confirm(self, data: Json) -> Any:
+        """Ask which uploads the store has."""
+        return StudentAPI(self).uploads_confirm(data)
+
+    @json_handler
+    def uploads_discard(self, data: Json) -> Any:
+        """Throw uploads away."""
+        return StudentAPI(self).uploads_discard(data)
+
+    @json_handler
     def training_set_create(self, data: Json) -> Any:
         """Make the next version of a training set."""
         return StudentAPI(self).training_set_create(data)

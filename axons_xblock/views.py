@@ -14,6 +14,8 @@ STUDENT_HANDLERS = (
     "open",
     "read",
     "uploads",
+    "uploads_confirm",
+    "uploads_discard",
     "training_set_create",
     "training_set_change",
     "training_set_revert",

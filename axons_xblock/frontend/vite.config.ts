@@ -41,7 +41,7 @@ export default defineConfig({
       output: {
         format: "es",
         // Everything the first view needs in one file; results, curves, staff and Studio come when they are asked for.
-        codeSplitting: { groups: [{ name: "core", test: (id: string) => /\/preact\/|\/src\/(core|student)\/|\/src\/ui\//.test(id) && !/\/(Results|Curves|chart|confusion)\.tsx$/.test(id) }] },
+        codeSplitting: { groups: [{ name: "core", test: (id: string) => /\/preact\/|\/src\/(core|student)\/|\/src\/ui\//.test(id) && !/\/(Results|Curves|chart|confusion|SetEditor|ClassCard|Sorting|UploadPanel)\.tsx$/.test(id) }] },
         entryFileNames: "chunks/[name]-[hash].js",
         chunkFileNames: "chunks/[name]-[hash].js",
         assetFileNames: (asset) => (asset.names.some((name) => name.endsWith(".css")) ? "axons.css" : "assets/[name]-[hash][extname]"),

@@ -15,6 +15,7 @@ _ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
 _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
+        r"/uploads",
         r"/training-sets",
         r"/training-sets/{id}(/images|/report)?",
         r"/exports/{id}",
@@ -26,7 +27,7 @@ _READABLE = [
 ]
 _PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash)?")
 _TRASH_KINDS = ("training_set", "job", "model", "project")
-_QUERY = {"after", "label", "split", "limit", "show"}
+_QUERY = {"after", "cursor", "label", "split", "limit", "show", "purpose"}
 
 
 class StudentAPI:
@@ -69,6 +70,14 @@ class StudentAPI:
     def uploads(self, data: Json) -> Any:
         """Presigned places for pictures: files never pass through the LMS."""
         return self._change("/uploads", data)
+
+    def uploads_confirm(self, data: Json) -> Any:
+        """Which pictures the store really has."""
+        return self._change("/uploads/confirm", data)
+
+    def uploads_discard(self, data: Json) -> Any:
+        """Throw pictures away that nothing has taken."""
+        return self._change("/uploads/discard", data)
 
     def training_set_create(self, data: Json) -> Any:
         """The next version of a training set."""

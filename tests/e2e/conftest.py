@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, sync_playwright
 
 from tests.support import servers
 from tests.support.running_demo import RunningDemo, running_demo
@@ -44,11 +44,16 @@ def demo() -> Iterator[RunningDemo]:
 
 
 @pytest.fixture(scope="session")
-def browser(chromium_path: str) -> Iterator[Browser]:
+def playwright_() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
-        yield running
-        running.close()
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright_: Playwright, chromium_path: str) -> Iterator[Browser]:
+    running = playwright_.chromium.launch(executable_path=chromium_path, args=FLAGS)
+    yield running
+    running.close()
 
 
 class Seat:

@@ -5,7 +5,16 @@ import pytest
 from tests.xblock.platform import anonymous
 from tests.xblock.support import ADA, GRADED, TrainingService, bundle, call, deliver, make_block, settings
 
-STUDENT_CHANGES = ("uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put")
+STUDENT_CHANGES = (
+    "uploads",
+    "uploads_confirm",
+    "uploads_discard",
+    "training_set_create",
+    "job_create",
+    "job_cancel",
+    "submission_create",
+    "trash_put",
+)
 
 
 def test_a_graded_learner_is_complete_and_progress_is_never_emitted() -> None:

@@ -26,6 +26,8 @@ from tests.xblock.support import (
 
 CHANGES = [
     ("uploads", {"files": [], "purpose": "prediction"}, "/api/v1/uploads"),
+    ("uploads_confirm", {"uploads": ["u"]}, "/api/v1/uploads/confirm"),
+    ("uploads_discard", {"uploads": ["u"]}, "/api/v1/uploads/discard"),
     ("training_set_create", {"base": None, "idempotency_key": "k"}, "/api/v1/training-sets"),
     (
         "training_set_change",

@@ -138,6 +138,7 @@ SPECTACULAR_SETTINGS = {
         "TrashKindEnum": "axons_service.storage.models.Trash.Kind",
         "TrashStateEnum": ["in_trash", "restored", "deleted"],
         "TrashReasonEnum": "axons_service.storage.models.Trash.Reason",
+        "UploadStateEnum": ["waiting", "arrived"],
     },
 }
 

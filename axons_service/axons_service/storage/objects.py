@@ -1,6 +1,7 @@
 """The object store: S3, through an internal endpoint for ourselves and a public one for browsers and runners."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
@@ -124,6 +125,16 @@ def head(key: str) -> ObjectHead | None:
             return None
         raise
     return {"bytes": found["ContentLength"], "etag": found["ETag"].strip('"')}
+
+
+def heads(keys: Iterable[str]) -> dict[str, ObjectHead | None]:
+    """`head` of many objects at once, a few at a time."""
+    asked = list(dict.fromkeys(keys))
+    if not asked:
+        return {}
+    client()  # made here once, not by several threads at the same time
+    with ThreadPoolExecutor(max_workers=min(8, len(asked))) as pool:
+        return dict(zip(asked, pool.map(head, asked), strict=True))
 
 
 def exists(key: str) -> bool:

@@ -1,4 +1,4 @@
-"""`/uploads` and `/training-sets`."""
+"""`/training-sets`."""
 
 from typing import Any
 from uuid import UUID
@@ -17,69 +17,12 @@ from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import caller_of
-from axons_service.storage import objects
 from axons_service.training_sets import selectors, services
 from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
-from axons_service.training_sets.models import TrainingSet, Upload
+from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
 
 SHOWN = ["all", "excluded", "near_duplicates"]
-
-
-class UploadsView(APIView):
-    """Room for files in the object store."""
-
-    authentication_classes = [XBlockAuthentication]
-
-    class InputSerializer(StrictSerializer):
-        class UploadFileSerializer(StrictSerializer):
-            name = serializers.CharField(max_length=1000)
-            bytes = serializers.IntegerField(min_value=0)
-            content_type = serializers.CharField(max_length=100, allow_blank=True)
-
-        files = UploadFileSerializer(many=True)
-        purpose = serializers.ChoiceField(choices=Upload.Purpose.choices)
-
-        class Meta:
-            ref_name = "UploadsRequest"
-
-    class OutputSerializer(serializers.Serializer[Any]):
-        class UploadSerializer(serializers.Serializer[Any]):
-            id = serializers.UUIDField()
-            name = serializers.CharField()
-            url = serializers.URLField()
-            method = serializers.ChoiceField(choices=["PUT"])
-            headers = serializers.DictField(child=serializers.CharField())
-
-        class RejectedFileSerializer(serializers.Serializer[Any]):
-            name = serializers.CharField()
-            reason = serializers.CharField()
-
-        uploads = UploadSerializer(many=True)
-        rejected = RejectedFileSerializer(many=True)
-
-        class Meta:
-            ref_name = "Uploads"
-
-    @extend_schema(
-        operation_id="uploads_create",
-        request=InputSerializer,
-        responses={201: OutputSerializer, 403: ProblemSerializer, 409: ProblemSerializer, 422: ProblemSerializer},
-    )
-    def post(self, request: Request) -> Response:
-        """Ask for presigned URLs to PUT pictures to; files of a wrong kind or size are rejected one by one."""
-        data = self.InputSerializer(data=request.data)
-        data.is_valid(raise_exception=True)
-        accepted, rejected = services.uploads_create(project=own_project(caller_of(request)), **data.validated_data)
-        uploads = [
-            {
-                "id": str(upload.pk),
-                "name": upload.name,
-                **objects.presigned_put(upload.key, bytes=upload.bytes, content_type=upload.content_type),
-            }
-            for upload in accepted
-        ]
-        return Response({"uploads": uploads, "rejected": rejected}, status=201)
 
 
 class TrainingSetsView(APIView):

@@ -104,6 +104,28 @@ class Upload(models.Model):
     bytes = models.PositiveBigIntegerField()
     key = models.CharField(max_length=500)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    client_id = models.CharField(max_length=64, blank=True, help_text="made by the browser, for repeated requests")
+    sha256 = models.CharField(
+        max_length=64, blank=True, help_text="as the browser computed it; empty when it could not"
+    )
+    label = models.CharField(max_length=200, blank=True, help_text="the class it is meant for, kept for a reload")
+    arrived_at = models.DateTimeField(null=True, blank=True, help_text="when the store was seen to have it in full")
+    taken_by = models.ForeignKey(
+        TrainingSet,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="uploads",
+        help_text="the training set that was asked for with it",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "client_id"], condition=~models.Q(client_id=""), name="upload_client_id_unique"
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "sha256"], name="upload_project_sha256_idx")]
 
 
 class LeakageCheck(models.Model):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from axons_service.exercises.models import Project
 from axons_service.operations.problems import Problem
@@ -131,6 +131,12 @@ def hidden_set_of(training_set: TrainingSet) -> TrainingSet | None:
 def uploads_of(project: Project, ids: Iterable[UUID], *, purpose: str) -> dict[UUID, Upload]:
     """The project's uploads with these ids; others are simply not there."""
     return {upload.pk: upload for upload in Upload.objects.filter(project=project, pk__in=list(ids), purpose=purpose)}
+
+
+def uploads_waiting(project: Project, *, purpose: str) -> QuerySet[Upload]:
+    """The project's uploads that nothing has taken; a failed set took nothing."""
+    free = Q(taken_by__isnull=True) | Q(taken_by__state=TrainingSet.State.FAILED)
+    return Upload.objects.filter(free, project=project, purpose=purpose)
 
 
 def _starter_names(caller: Caller) -> list[str]:

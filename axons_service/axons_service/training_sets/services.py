@@ -1,11 +1,11 @@
-"""Every write of uploads and training sets that a request asks for; the slow part is `prepare`."""
+"""Every write of training sets that a request asks for, and the end of uploads; the slow part is `prepare`."""
 
 import logging
 import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -17,91 +17,16 @@ from axons_service.jobs.models import Job
 from axons_service.jobs.states import LIVE
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
-from axons_service.operations.retention.quotas import quota_reserve
-from axons_service.storage import keys, objects
+from axons_service.storage import objects
 from axons_service.training_sets import selectors
 from axons_service.training_sets.models import TrainingSet, Upload
 
-MAX_FILES = 100
-MAX_BYTES = 20 * 1024 * 1024
-MAX_WAITING_UPLOADS = 2000
-MAX_ADDITIONS = 2000
+MAX_ADDITIONS = 2500
 MAX_CHANGES = 5000
 MAX_LABEL_LENGTH = 60
-MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
-CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
-ARCHIVE_TYPES = ("application/zip", "application/x-zip-compressed")
 UPLOAD_LIFE = timedelta(hours=24)
 
 logger = logging.getLogger(__name__)
-
-
-class FileOffer(TypedDict):
-    """A file that a browser would like to upload."""
-
-    name: str
-    bytes: int
-    content_type: str
-
-
-class Refusal(TypedDict):
-    name: str
-    reason: str
-
-
-def uploads_create(*, project: Project, purpose: str, files: list[FileOffer]) -> tuple[list[Upload], list[Refusal]]:
-    """Make room for uploads; files of a wrong kind or size are refused one by one, each with its sentence."""
-    if not 1 <= len(files) <= MAX_FILES:
-        raise Problem(422, "too_many_files", f"Send 1 to {MAX_FILES} files at a time. You sent {len(files)}.")
-    if purpose != Upload.Purpose.PREDICTION and not project.spec.body["own_pictures"]:
-        raise Problem(403, "own_pictures_off", "This exercise does not take pictures of your own.")
-    waiting = Upload.objects.filter(project=project).count()
-    if waiting + len(files) > MAX_WAITING_UPLOADS:
-        raise Problem(422, "too_many_uploads", f"At most {MAX_WAITING_UPLOADS} uploads may wait at once. Try tomorrow.")
-    accepted: list[Upload] = []
-    refused: list[Refusal] = []
-    now = timezone.now()
-    for file in files:
-        name = file_name(file["name"])
-        reason = _refusal(name, file, purpose)
-        if reason is not None:
-            refused.append({"name": name, "reason": reason})
-            continue
-        upload = Upload(
-            project=project,
-            purpose=purpose,
-            name=name,
-            bytes=file["bytes"],
-            content_type=file["content_type"],
-            created_at=now,
-        )
-        upload.key = keys.tmp_key(upload)
-        accepted.append(upload)
-    with transaction.atomic():
-        quota_reserve(project=project, wanted=sum(upload.bytes for upload in accepted))
-        Upload.objects.bulk_create(accepted)
-    return accepted, refused
-
-
-def file_name(name: str) -> str:
-    """The last part of a path, in one normal form, without control characters, at most 255 characters."""
-    last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    normal = unicodedata.normalize("NFC", last)
-    visible = "".join(character for character in normal if unicodedata.category(character)[0] != "C")
-    return visible.strip()[:255] or "unnamed"
-
-
-def _refusal(name: str, file: FileOffer, purpose: str) -> str | None:
-    archive = purpose == Upload.Purpose.ARCHIVE
-    largest, what = (MAX_ARCHIVE_BYTES, "zip file") if archive else (MAX_BYTES, "picture")
-    if file["bytes"] < 1:
-        return f"{name} is empty."
-    if file["bytes"] > largest:
-        size = file["bytes"] / 1024 / 1024
-        return f"{name} is too large: {size:.1f} MiB. Allowed are {largest // 1024 // 1024} MiB per {what}."
-    if file["content_type"] not in (ARCHIVE_TYPES if archive else CONTENT_TYPES):
-        return f"{name} is not a zip file." if archive else f"{name} is not a JPEG, PNG or WebP picture."
-    return None
 
 
 def training_set_create(
@@ -128,7 +53,10 @@ def training_set_create(
         _check_size(request)
         parent = selectors.usable_base(project, base) if base else None
         _check_uploads(project, additions)
-        return version_add(project=project, parent=parent, request=request, idempotency_key=idempotency_key), True
+        training_set = version_add(project=project, parent=parent, request=request, idempotency_key=idempotency_key)
+        taken = [each["upload"] for each in additions]
+        Upload.objects.filter(project=project, pk__in=taken).update(taken_by=training_set)
+        return training_set, True
 
 
 def version_lock(project: Project) -> int:

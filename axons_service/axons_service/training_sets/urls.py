@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from axons_service.training_sets import api, leakage_api, versions_api
+from axons_service.training_sets import api, leakage_api, uploads_api, versions_api
 
 urlpatterns = [
-    path("uploads", api.UploadsView.as_view(), name="uploads"),
+    path("uploads", uploads_api.UploadsView.as_view(), name="uploads"),
+    path("uploads/confirm", uploads_api.UploadsConfirmView.as_view(), name="uploads-confirm"),
+    path("uploads/discard", uploads_api.UploadsDiscardView.as_view(), name="uploads-discard"),
     path("training-sets", api.TrainingSetsView.as_view(), name="training-sets"),
     path(
         "projects/<uuid:project_id>/training-sets", api.ProjectTrainingSetsView.as_view(), name="project-training-sets"

@@ -52,6 +52,11 @@ export const LEAK: Leakage = {
 };
 export const PREPARING: TrainingSet = { ...OWN, id: "set-prep", version: 3, state: "preparing", report: [], image_count: 0, counts: {}, created_at: ago(0.3), progress: { done: 812, total: 2000 } };
 
+/** What an earlier visit left at the service. */
+export const EARLIER = Array.from({ length: 300 }, (_, i) => ({
+  id: `up-${i}`, client_id: `client-${i}`, name: `IMG_${4000 + i}.jpg`, bytes: 180_000 + i * 311, sha256: "", label: CLASSES[i % 10]!, state: i < 243 ? "arrived" as const : "waiting" as const, created_at: ago(200),
+}));
+
 export function curve(epochs: number, top: number, seed = 1): { train: MetricPoint[]; validation: MetricPoint[] } {
   const wobble = (i: number) => Math.sin(i * 12.9898 * seed) * 0.5 + Math.sin(i * 4.1 * seed) * 0.5;
   const train: MetricPoint[] = [];

@@ -23,6 +23,11 @@ const CASES: Record<string, Case> = {
   "pictures-history": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null, hidden_test_set: null, grading: null }, training_sets: [f.CHANGED, f.OWN] })),
   "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } })),
   "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
+  "upload": student(f.bundle(), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: `id-${each.client_id}`, client_id: each.client_id, name: each.name, state: "arrived", url: "", method: "PUT" })), rejected: [] }) }),
+  "upload-broken": student(f.bundle(), { uploads: () => down }),
+  "upload-full": student(f.bundle(), { uploads: () => ({ status: 422, body: { error: { code: "too_many_uploads", message: "At most 2,500 pictures may wait to be saved; with these it would be 2,612. Save what you have as a training set first, or throw it away." } } }) }),
+  "upload-missing": { ...student(f.bundle(), { uploads_confirm: (body) => ok({ arrived: [], missing: (body["uploads"] as string[]).map((id) => ({ id, reason: "It has not arrived. Send it again." })) }) }), args: { uploads: f.EARLIER } },
+  "upload-free": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null, hidden_test_set: null } })),
   "train": student(f.bundle()),
   "train-queued": student(f.bundle({ ...history, jobs: [f.QUEUED, ...history.jobs] })),
   "train-limited": student(f.bundle({ ...history, budget: f.SHORT, jobs: [f.LIMITED, ...history.jobs] })),
@@ -84,6 +89,7 @@ function read(path: string, parameters: Record<string, string | number>): unknow
     return { ...curves, resources: [{ cpu_percent: 187 / 2, memory_bytes: 1_840_000_000, ...(path.includes("job-4") ? { gpu_percent: 71, gpu_memory_bytes: 3_200_000_000, gpu_power_watts: 118 } : {}) }] };
   }
   if (path.endsWith("/events")) return { events: name === "train-running" ? [{ id: 101, job: "job-4", seq: 9, attempt: 1, kind: "log", time: f.ago(0), data: { text: "fetched 1 shard, 24.1 MB\nepoch 7: train loss 0.71, validation accuracy 61.2 %\nepoch 8: train loss 0.64, validation accuracy 64.0 %" } }] : [], cursor: 101 };
+  if (path === "/uploads") return { uploads: chosen?.args?.["uploads"] ?? [], next: null };
   if (path.startsWith("/models/")) return path.includes("model-1") ? f.MODEL_1 : f.MODEL;
   if (path.endsWith("/trash")) return { entries: f.TRASH, next: null };
   if (path.startsWith("/projects/")) return (chosen?.open?.().body as Bundle).project;
@@ -105,7 +111,7 @@ window.fetch = async (input, init) => {
 };
 
 if (chosen) {
-  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "training_set_change", "training_set_revert", "training_set_import", "export_create", "trash_put", "trash_restore", "trash_purge", "staff_leakage", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "training_set_change", "training_set_revert", "training_set_import", "export_create", "trash_put", "trash_restore", "trash_purge", "staff_leakage", "staff_submissions", "staff_review", "studio_load", "studio_save"];
   mount({ notify: () => undefined }, stage, {
     view: chosen.view, static_base: "./", locale: query.get("lang") ?? "en", display_name: "Teach a network to see", weight: 10,
     instructions: "<p>Train a classifier that tells ten everyday things apart. Start with the starter set, look at what it gets wrong, and make it better with pictures of your own. <b>Hand in your best model by Friday.</b></p>",

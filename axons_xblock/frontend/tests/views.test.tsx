@@ -27,7 +27,7 @@ async function type(input: HTMLInputElement, value: string, kind = "change") {
 
 async function show(view: Args["view"], more: Record<string, Handler> = {}, args: Partial<Args> = {}, runtime = {}) {
   handlers = { read: () => ({ body: { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } }), ...more };
-  const names = ["open", "read", "uploads", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "studio_load", "studio_save"];
   block = mount(runtime, host, { view, static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(names.map((name) => [name, `/handler/${name}`])), ...args });
   await wait(60);
 }
@@ -99,6 +99,27 @@ describe("the student's page", () => {
     await wait();
     expect(text()).toContain("3 of 18 pictures of “cat” were taken for “dog”.");
     expect(host.querySelectorAll(".ax-inset .ax-mistake")).toHaveLength(3);
+  });
+
+  it("goes on with the pictures of an earlier visit and says which are missing", async () => {
+    const waiting = f.EARLIER.slice(0, 20).map((each, i) => ({ ...each, state: i < 18 ? "arrived" : "waiting" }));
+    await show("student", {
+      open: () => ({ body: f.bundle() }),
+      read: (body) => ({ body: body["path"] === "/uploads" ? { uploads: waiting, next: null } : { events: [], cursor: 0, images: [], next: null } }),
+      uploads_confirm: (body) => ({ body: { arrived: [], missing: (body["uploads"] as string[]).map((id) => ({ id, reason: "It has not arrived. Send it again." })) } }),
+      training_set_create: () => ({ status: 202, body: f.PREPARING }),
+    });
+    await until(() => text().includes("18 of 20 pictures have arrived and wait for you"));
+    await press("Go on");
+    await until(() => text().includes("2 pictures of an earlier visit are still missing"));
+    expect(sent("uploads_confirm")).toEqual([{ uploads: ["up-18", "up-19"] }]);
+    await press("Go on without them");
+    await until(() => text().includes("18 pictures have arrived"));
+    await press("Check and save as a new version");
+    const [request] = sent("training_set_create");
+    expect(request!["additions"]).toHaveLength(18);
+    expect((request!["additions"] as unknown[])[0]).toEqual({ upload: "up-0", label: "bicycle" });
+    expect(sent("uploads_discard")).toEqual([{ uploads: ["up-18", "up-19"] }]);
   });
 
   it("moves in the matrix with the arrow keys, with one stop for the tab key", async () => {

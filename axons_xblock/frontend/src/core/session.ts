@@ -6,7 +6,7 @@ import { Api, asError, type ApiError } from "./api";
 import { backoff, Live, sleep } from "./stream";
 import { initialState, isTerminal, Store, type State } from "./store";
 import type { Args, AxonsEvent, Export, Hyperparameters, Job, MetricPoint, Model, Picture, Prediction, ProjectState, ReportLine, ResourcePoint, Runtime, Submission, TrainingSet, TrashEntry, TrashKind } from "./types";
-import type { RequestTickets } from "./uploads";
+import type { UploadService, Waiting } from "./uploads";
 
 export interface SetRequest {
   base: string | null;
@@ -250,8 +250,24 @@ export class Session {
     return this.api.read("/training-sets", after === undefined ? {} : { after });
   }
 
-  tickets(purpose: "training_set" | "prediction" | "archive"): RequestTickets {
-    return (files) => this.api.handler("uploads", { files, purpose });
+  /** The service's side of sending files. */
+  uploads(purpose: "training_set" | "prediction" | "archive"): UploadService {
+    return {
+      declare: (files) => this.api.handler("uploads", { files, purpose }, 60),
+      confirm: (uploads) => this.api.handler("uploads_confirm", { uploads }, 60),
+      discard: (uploads) => this.api.handler("uploads_discard", { uploads }),
+    };
+  }
+
+  /** Pictures that were sent on an earlier visit, or were to be, and that no training set has taken. */
+  async waitingUploads(): Promise<Waiting[]> {
+    const found: Waiting[] = [];
+    for (let after: string | undefined; ; ) {
+      const page = await this.api.read<{ uploads: Waiting[]; next: string | null }>("/uploads", { purpose: "training_set", cursor: after, limit: 200 });
+      found.push(...(page.uploads ?? []));
+      if (!page.next) return found;
+      after = page.next;
+    }
   }
 
   pictures(set: string, query: { label?: string; after?: string; limit?: number; show?: string }): Promise<{ images: Picture[]; next: string | null }> {

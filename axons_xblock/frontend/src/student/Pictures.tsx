@@ -1,43 +1,77 @@
 /** Step 1: which pictures the model learns from. */
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { number } from "../core/format";
 import { t, tn } from "../core/i18n";
+import { useAsk } from "../core/session";
 import type { TrainingSet } from "../core/types";
+import type { Waiting } from "../core/uploads";
 import { setTitle } from "../core/words";
-import { Button, Empty, Notice, ProgressBar, Time } from "../ui/basics";
+import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
 import { Gallery } from "./Gallery";
 import { Report } from "./Report";
 import { Curate } from "./Curate";
 import { History } from "./History";
-import { SetEditor } from "./SetEditor";
 import { Discard } from "./Trash";
 import { ImportZip, TakeHome } from "./Zip";
+import { Lazy } from "../ui/lazy";
+import { draftBase, rememberDraft } from "./draft";
 
 export function Pictures() {
-  const { project, set, chooseSet, go } = useDesk();
-  const [editing, setEditing] = useState<{ base: TrainingSet | null } | null>(null);
+  const { session, project, set, chooseSet, go } = useDesk();
+  const [editing, setEditingNow] = useState<{ base: TrainingSet | null } | null>(null);
   const [curating, setCurating] = useState(false);
+  const [waiting, setWaiting] = useState<Waiting[]>([]);
+  const setEditing = (next: { base: TrainingSet | null } | null) => {
+    if (next) rememberDraft(project.id, next.base?.id ?? null);
+    setEditingNow(next);
+  };
   const [label, setLabel] = useState<string | null>(null);
   const sets = [...project.training_sets, ...(project.starter_set ? [project.starter_set] : [])];
   const group = useUid();
   const own = project.spec.own_pictures;
 
-  if (editing) return <SetEditor base={editing.base} onClose={() => setEditing(null)} onSaved={(id) => { chooseSet(id); setEditing(null); }} />;
+  useEffect(() => {
+    if (!own || editing) return;
+    // Whatever fails here is said where it matters: in the editor.
+    session.waitingUploads().then(setWaiting, () => undefined);
+  }, [own, editing === null]);
+
+  if (editing) {
+    return (
+      <Lazy
+        load={() => import("./SetEditor").then((m) => m.SetEditor)} rows={6}
+        base={editing.base} onClose={() => setEditing(null)} onSaved={(id: string) => { chooseSet(id); setEditing(null); }}
+      />
+    );
+  }
   if (curating && set?.state === "ready") return <Curate key={set.id} base={set} onClose={() => setCurating(false)} onSaved={(id) => { chooseSet(id); setLabel(null); setCurating(false); }} />;
+  const unfinished = waiting.length > 0 ? (
+    <Unfinished
+      waiting={waiting} onGo={() => setEditing({ base: sets.find((each) => each.id === draftBase(project.id) && each.state === "ready") ?? null })}
+      onDiscard={async () => {
+        for (let i = 0; i < waiting.length; i += 500) await session.uploads("training_set").discard(waiting.slice(i, i + 500).map((each) => each.id));
+        setWaiting([]);
+      }}
+    />
+  ) : null;
   if (!set) {
     return (
+      <>
+      {unfinished}
       <Empty title={own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
         <p>{own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
         {own ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
         {own ? <ImportZip onSaved={chooseSet} /> : null}
       </Empty>
+      </>
     );
   }
   const report = set.report && set.report.length > 0 ? <Report key={`${set.id}-${set.state}`} set={set} /> : null;
   return (
     <>
+      {unfinished}
       <p class="ax-lead">{own
         ? t("A model knows only what its pictures show it. Look through them, or make a version of your own.")
         : t("A model knows only what its pictures show it. Look through them before you train.")}</p>
@@ -84,6 +118,23 @@ export function Pictures() {
         </details>
       ) : null}
     </>
+  );
+}
+
+function Unfinished({ waiting, onGo, onDiscard }: { waiting: Waiting[]; onGo: () => void; onDiscard: () => Promise<void> }) {
+  const discard = useAsk(onDiscard);
+  const arrived = waiting.filter((each) => each.state === "arrived").length;
+  return (
+    <Notice kind="info" title={t("You began a training set and did not save it")}>
+      <p>{arrived === waiting.length
+        ? tn("{n} picture has arrived and waits for you, for a day.", "{n} pictures have arrived and wait for you, for a day.", arrived)
+        : t("{sent} of {all} pictures have arrived and wait for you, for a day.", { sent: number(arrived), all: number(waiting.length) })}</p>
+      <div class="ax-row">
+        <Button small look="primary" icon="play" onClick={onGo}>{t("Go on")}</Button>
+        <Button small look="quiet" busy={discard.busy} onClick={() => void discard.run()}>{t("Throw away")}</Button>
+      </div>
+      <Problem error={discard.error} />
+    </Notice>
   );
 }
 

@@ -1,15 +1,19 @@
 /** Builds the next version of a training set: pictures added, left out, or moved to another class. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { percent } from "../core/format";
 import { t, tn } from "../core/i18n";
+import { sortByFolder, type Sorted } from "../core/picking";
 import { useAsk } from "../core/session";
+import type { Source } from "../core/sources";
 import type { TrainingSet } from "../core/types";
 import { setTitle } from "../core/words";
-import { UploadQueue, type Upload } from "../core/uploads";
-import { Button, Icon, Notice, Picture, Problem, ProgressBar } from "../ui/basics";
+import { UploadQueue, type Totals, type Upload } from "../core/uploads";
+import { Button, Notice, Problem } from "../ui/basics";
 import { FileDrop } from "../ui/filedrop";
+import { ClassCard } from "./ClassCard";
 import { useDesk } from "./context";
 import { Gallery } from "./Gallery";
+import { Sorting } from "./Sorting";
+import { UploadPanel } from "./UploadPanel";
 
 interface Props { base: TrainingSet | null; onClose: () => void; onSaved: (id: string) => void }
 
@@ -20,29 +24,56 @@ export function SetEditor({ base, onClose, onSaved }: Props) {
   const [classes, setClasses] = useState<string[]>(given);
   const free = given.length === 0;
   const [uploads, setUploads] = useState<Upload[]>([]);
+  const [totals, setTotals] = useState<Totals | null>(null);
+  const [unsorted, setUnsorted] = useState<Sorted["unknown"]>([]);
+  const [problems, setProblems] = useState<string[]>([]);
   const [exclusions, setExclusions] = useState<ReadonlySet<string>>(new Set());
   const [relabels, setRelabels] = useState<Record<string, string>>({});
   const [picked, setPicked] = useState<ReadonlySet<string>>(new Set());
   const [label, setLabel] = useState<string | null>(null);
   const [name, setName] = useState("");
   const heading = useRef<HTMLHeadingElement>(null);
-  const queue = useMemo(() => new UploadQueue({ requestTickets: session.tickets("training_set"), onChange: setUploads }), [session]);
+  const queue = useMemo(
+    () => new UploadQueue({ service: session.uploads("training_set"), onChange: (all, sums) => { setUploads(all); setTotals(sums); } }),
+    [session],
+  );
+  const earlier = useAsk(async () => queue.restore(await session.waitingUploads()));
   useEffect(() => {
     heading.current?.focus();
-    return () => queue.clear();
+    void earlier.run();
+    return () => queue.close();
   }, [queue]);
+  const moving = totals?.moving ?? 0;
+  useEffect(() => {
+    if (moving === 0) return undefined;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
+    window.addEventListener("beforeunload", warn);
+    return () => window.removeEventListener("beforeunload", warn);
+  }, [moving > 0]);
 
   const sent = uploads.filter((each) => each.state === "sent");
-  const failed = uploads.filter((each) => each.state === "failed");
-  const moving = uploads.filter((each) => each.state === "waiting" || each.state === "sending");
+  const byClass = useMemo(() => grouped(uploads), [uploads]);
+  const homeless = uploads.filter((each) => !classes.includes(each.label) && each.state !== "refused" && each.state !== "duplicate");
+  useEffect(() => {
+    // A class that the student named on an earlier visit.
+    if (free && homeless.length > 0) setClasses([...new Set([...classes, ...homeless.map((each) => each.label).filter(Boolean)])]);
+  }, [free && homeless.length > 0]);
+  const take = (name: string) => (sources: Source[], said: string[]) => { setProblems(said); queue.add(sources, name); };
+  const sort = (sources: Source[], said: string[]) => {
+    const { placed, unknown } = sortByFolder(sources, classes);
+    for (const [name, inside] of placed) queue.add(inside, name);
+    setProblems(said);
+    setUnsorted((old) => [...old, ...unknown]);
+  };
   const changes = sent.length + exclusions.size + Object.keys(relabels).length;
   const save = useAsk(async () => {
     const set = await session.createSet({
       base: base?.id ?? null,
-      additions: sent.map((each) => ({ upload: each.uploadId ?? "", label: each.label })),
+      additions: sent.filter((each) => classes.includes(each.label)).map((each) => ({ upload: each.uploadId ?? "", label: each.label })),
       exclusions: [...exclusions],
       relabels,
     });
+    queue.close();
     onSaved(set.id);
   });
   const addClass = () => {
@@ -74,10 +105,24 @@ export function SetEditor({ base, onClose, onSaved }: Props) {
           <Button icon="plus" onClick={addClass}>{t("Add class")}</Button>
         </form>
       ) : null}
+      <FileDrop folders label={t("Drop a folder or a zip file here. The folders inside name the classes.")} onFiles={sort} />
+      {problems.length > 0 ? <Notice kind="warning" live><ul>{problems.map((each) => <li key={each}><bdi>{each}</bdi></li>)}</ul></Notice> : null}
+      {unsorted.length > 0 ? (
+        <Sorting
+          groups={unsorted} classes={classes} free={free}
+          onDone={(choices) => {
+            const fresh = choices.map(([name]) => name).filter((name) => !classes.includes(name));
+            setClasses([...new Set([...classes, ...fresh])]);
+            for (const [name, sources] of choices) queue.add(sources, name);
+            setUnsorted([]);
+          }}
+        />
+      ) : null}
+      {totals ? <UploadPanel totals={totals} uploads={uploads} queue={queue} /> : null}
+      {earlier.error ? <Notice kind="warning"><p>{t("What you sent on an earlier visit could not be listed.")} <bdi>{earlier.error.message}</bdi></p><Button small onClick={() => void earlier.run()}>{t("Try again")}</Button></Notice> : null}
       <div class="ax-class-grid">
-        {classes.map((each) => (
-          <ClassCard key={each} name={each} uploads={uploads.filter((one) => one.label === each)} queue={queue} classes={classes} />
-        ))}
+        {classes.map((each) => <ClassCard key={each} name={each} uploads={byClass.get(each) ?? []} queue={queue} classes={classes} onFiles={take(each)} />)}
+        {homeless.length > 0 && !free ? <ClassCard name={t("Without a class")} uploads={homeless} queue={queue} classes={classes} onFiles={null} /> : null}
       </div>
       {free && classes.length < 2 ? <p class="ax-note">{t("Name at least two classes: a model learns to tell them apart.")}</p> : null}
 
@@ -126,68 +171,27 @@ export function SetEditor({ base, onClose, onSaved }: Props) {
 
       <div class="ax-save-bar">
         <div class="ax-grow" aria-live="polite">
-          {moving.length > 0 ? (
-            <>
-              <span>{tn("{n} file is on its way…", "{n} files are on their way…", moving.length)}</span>
-              <ProgressBar value={uploads.reduce((sum, each) => sum + (each.state === "sent" ? 1 : each.progress), 0) / Math.max(1, uploads.length)} label={t("Sending pictures")} />
-            </>
-          ) : (
-            <span>{[
-              tn("{n} picture added", "{n} pictures added", sent.length),
-              exclusions.size ? tn("{n} left out", "{n} left out", exclusions.size) : "",
-              Object.keys(relabels).length ? tn("{n} moved", "{n} moved", Object.keys(relabels).length) : "",
-            ].filter(Boolean).join(" · ")}</span>
-          )}
+          <span>{moving > 0 ? t("You can save when everything has been sent.") : [
+            tn("{n} picture added", "{n} pictures added", sent.length),
+            exclusions.size ? tn("{n} left out", "{n} left out", exclusions.size) : "",
+            Object.keys(relabels).length ? tn("{n} moved", "{n} moved", Object.keys(relabels).length) : "",
+          ].filter(Boolean).join(" · ")}</span>
         </div>
-        <Button look="primary" busy={save.busy} disabled={changes === 0 || moving.length > 0} onClick={() => void save.run()}>{t("Check and save as a new version")}</Button>
+        <Button look="primary" busy={save.busy} disabled={changes === 0 || moving > 0} onClick={() => void save.run()}>{t("Check and save as a new version")}</Button>
       </div>
-      {failed.length > 0 ? (
-        <Notice kind="warning" title={tn("{n} file did not arrive", "{n} files did not arrive", failed.length)}>
-          <ul>{[...new Set(failed.map((each) => each.message))].slice(0, 5).map((message) => <li key={message ?? ""}>{message}</li>)}</ul>
-          <Button small onClick={() => queue.retry()}>{t("Send again")}</Button>
-        </Notice>
-      ) : null}
       <Problem error={save.error} />
     </div>
   );
 }
 
-function ClassCard({ name, uploads, queue, classes }: { name: string; uploads: Upload[]; queue: UploadQueue; classes: string[] }) {
-  const refused = uploads.filter((each) => each.state === "refused");
-  const good = uploads.filter((each) => each.state !== "refused");
-  return (
-    <section class="ax-class-card" aria-label={name}>
-      <h5><bdi>{name}</bdi>{good.length > 0 ? <span class="ax-count">+{good.length}</span> : null}</h5>
-      <FileDrop compact label={t("Drop pictures of “{name}” here", { name })} cameraName={name.replace(/[^\p{L}\p{N}]+/gu, "-")} onFiles={(files) => queue.add(files, name)} />
-      {good.length > 0 ? (
-        <ul class="ax-thumbs">
-          {good.map((each) => <Thumb key={each.key} upload={each} queue={queue} classes={classes} />)}
-        </ul>
-      ) : null}
-      {refused.map((each) => (
-        <p key={each.key} class="ax-field-error">
-          <Icon name="alert" size={16} /><bdi>{each.message}</bdi>
-          <button type="button" class="ax-link" onClick={() => queue.remove(each.key)}>{t("Dismiss")}</button>
-        </p>
-      ))}
-    </section>
-  );
-}
-
-function Thumb({ upload, queue, classes }: { upload: Upload; queue: UploadQueue; classes: string[] }) {
-  const url = useMemo(() => URL.createObjectURL(upload.file), [upload.file]);
-  useEffect(() => () => URL.revokeObjectURL(url), [url]);
-  const word = { waiting: t("waiting"), sending: percent(upload.progress, 0), sent: t("sent"), failed: t("did not arrive"), refused: "" }[upload.state];
-  return (
-    <li class={`ax-thumb ax-thumb-${upload.state}`}>
-      <Picture src={url} alt={`${upload.file.name}, ${word}`} label={upload.file.name} />
-      {upload.state === "sending" ? <span class="ax-thumb-progress" style={{ inlineSize: `${upload.progress * 100}%` }} aria-hidden="true" /> : null}
-      <span class="ax-thumb-tools">
-        <select aria-label={t("Class of {name}", { name: upload.file.name })} value={upload.label} onChange={(event) => queue.relabel(upload.key, event.currentTarget.value)}>
-          {classes.map((each) => <option key={each} value={each}>{each}</option>)}
-        </select>
-        <button type="button" aria-label={t("Remove {name}", { name: upload.file.name })} onClick={() => queue.remove(upload.key)}><Icon name="cross" size={14} /></button>
-      </span>
-    </li>
-  );
+/** Uploads by class, without those that do not count. */
+function grouped(uploads: Upload[]): Map<string, Upload[]> {
+  const groups = new Map<string, Upload[]>();
+  for (const each of uploads) {
+    if (each.state === "refused" || each.state === "duplicate") continue;
+    const group = groups.get(each.label);
+    if (group) group.push(each);
+    else groups.set(each.label, [each]);
+  }
+  return groups;
 }

@@ -5,7 +5,8 @@ import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { isTerminal } from "../core/store";
 import type { Model, Prediction } from "../core/types";
-import { UploadQueue, type Upload } from "../core/uploads";
+import type { Source } from "../core/sources";
+import { UploadQueue, type Totals, type Upload } from "../core/uploads";
 import { architectureTitle, modelName } from "../core/words";
 import { queueSentence } from "../core/waiting";
 import { Button, Empty, Notice, Picture, Problem, ProgressBar, Time } from "../ui/basics";
@@ -17,9 +18,14 @@ import { ModelChoice } from "./ModelChoice";
 export function TryIt() {
   const { session, project, model, go } = useDesk();
   const [uploads, setUploads] = useState<Upload[]>([]);
+  const [totals, setTotals] = useState<Totals | null>(null);
   const [jobId, setJobId] = useState<string | null>(null);
   const [shown, setShown] = useState<string | null>(null);
-  const queue = useMemo(() => new UploadQueue({ requestTickets: session.tickets("prediction"), onChange: setUploads }), [session]);
+  const queue = useMemo(
+    () => new UploadQueue({ service: session.uploads("prediction"), onChange: (all, sums) => { setUploads(all); setTotals(sums); } }),
+    [session],
+  );
+  useEffect(() => () => queue.close(), [queue]);
   const ask = useAsk(async (upload: string) => {
     if (!model) return;
     setJobId((await session.predict(model.id, upload)).id);
@@ -27,7 +33,7 @@ export function TryIt() {
   const upload = uploads[uploads.length - 1] ?? null;
   useEffect(() => {
     if (upload?.state === "sent" && upload.uploadId) void ask.run(upload.uploadId);
-  }, [upload?.uploadId]);
+  }, [upload?.state, upload?.uploadId]);
 
   const job = project.jobs.find((each) => each.id === jobId) ?? null;
   const fresh = jobId ? project.predictions.find((each) => each.job === jobId || each.id === job?.prediction) : null;
@@ -45,8 +51,8 @@ export function TryIt() {
       </Empty>
     );
   }
-  const start = (files: File[]) => {
-    queue.clear();
+  const start = (files: Source[]) => {
+    queue.forget();
     ask.clear();
     setJobId(null);
     queue.add(files, "");
@@ -70,7 +76,7 @@ export function TryIt() {
           {job?.state === "failed" ? <Notice kind="error"><p>{job.failure?.message ?? t("The picture could not be looked at through our fault. Try again.")}</p></Notice> : null}
         </div>
         <div class="ax-try-out" aria-live="polite">
-          {waiting ? <div class="ax-wash"><p>{t("Sending the picture…")}</p><ProgressBar value={upload.progress} label={t("Sending the picture")} /></div> : null}
+          {waiting ? <div class="ax-wash"><p>{totals && totals.connection.mode !== "open" ? t("The connection is broken. The picture goes on by itself when it is back.") : t("Sending the picture…")}</p><ProgressBar value={upload.progress} label={t("Sending the picture")} /></div> : null}
           {thinking && !waiting ? <div class="ax-wash"><p>{(job && queueSentence(job)) || t("The model is looking at your picture…")}</p><ProgressBar value={null} label={t("Waiting for the answer")} /></div> : null}
           {prediction ? <Answer prediction={prediction} modelWords={answerer(prediction)} /> : null}
           {!prediction && !waiting && !thinking ? (
@@ -84,7 +90,7 @@ export function TryIt() {
           <ul class="ax-grid">
             {project.predictions.map((each) => (
               <li key={each.id}>
-                <button type="button" class="ax-tile ax-pickable" aria-pressed={prediction?.id === each.id} onClick={() => { setJobId(null); queue.clear(); setShown(each.id); }}>
+                <button type="button" class="ax-tile ax-pickable" aria-pressed={prediction?.id === each.id} onClick={() => { setJobId(null); queue.forget(); setShown(each.id); }}>
                   <Picture src={each.picture_url} alt={each.file} />
                   <span class="ax-tile-label"><bdi>{each.probabilities[0]?.label}</bdi> {percent(each.probabilities[0]?.probability ?? 0, 0)}</span>
                 </button>

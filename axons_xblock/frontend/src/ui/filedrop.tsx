@@ -1,67 +1,75 @@
-/** A place to drop pictures, with a file picker and the camera beside it. */
+/** A place to drop pictures, folders and zip files, with pickers and the camera beside it. */
 import { useRef, useState } from "preact/hooks";
 import { t } from "../core/i18n";
+import { fromDrop, fromFiles, type Picked } from "../core/picking";
+import { sourceOf, type Source } from "../core/sources";
 import { Button, Icon } from "./basics";
-import { Camera, cameraAvailable } from "./camera";
+import { Camera, cameraAvailable, photoInputUseful } from "./camera";
 import { useUid } from "./uid";
 
-interface Props { onFiles: (files: File[]) => void; multiple?: boolean; label: string; compact?: boolean; cameraName?: string }
-
-/** Also takes pictures out of a dropped folder. */
-async function droppedFiles(transfer: DataTransfer): Promise<File[]> {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? null);
-  if (!entries.some((entry) => entry?.isDirectory)) return [...transfer.files];
-  const files: File[] = [];
-  const walk = async (entry: FileSystemEntry): Promise<void> => {
-    if (entry.isFile) files.push(await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject)));
-    else if (entry.isDirectory) {
-      const reader = (entry as FileSystemDirectoryEntry).createReader();
-      for (;;) {
-        const batch = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-        if (batch.length === 0) return;
-        for (const each of batch) if (!each.name.startsWith(".")) await walk(each);
-      }
-    }
-  };
-  for (const entry of entries) if (entry) await walk(entry);
-  return files;
+interface Props {
+  onFiles: (sources: Source[], problems: string[]) => void;
+  multiple?: boolean; label: string; compact?: boolean; cameraName?: string;
+  /** Offers to choose a whole folder instead of the camera. */
+  folders?: boolean;
 }
 
-export function FileDrop({ onFiles, multiple = true, label, compact = false, cameraName = "camera" }: Props) {
+const PICTURES = "image/*,.jpg,.jpeg,.png,.webp,.heic";
+
+export function FileDrop({ onFiles, multiple = true, label, compact = false, cameraName = "camera", folders = false }: Props) {
   const [over, setOver] = useState(false);
   const [camera, setCamera] = useState(false);
+  const [reading, setReading] = useState(false);
   const input = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const photo = useRef<HTMLInputElement>(null);
   const id = useUid();
-  const give = (files: File[]) => {
-    if (files.length > 0) onFiles(multiple ? files : files.slice(0, 1));
+  const give = async (picking: Promise<Picked>) => {
+    setReading(true);
+    try {
+      const { sources, problems } = await picking;
+      if (sources.length > 0 || problems.length > 0) onFiles(multiple ? sources : sources.slice(0, 1), problems);
+    } finally {
+      setReading(false);
+    }
+  };
+  const chosen = (event: { currentTarget: HTMLInputElement }) => {
+    void give(fromFiles([...(event.currentTarget.files ?? [])]));
+    event.currentTarget.value = "";
   };
   return (
     <div class={`ax-drop-holder${compact ? " ax-drop-compact" : ""}`}>
       <div
-        class={`ax-drop${over ? " ax-drop-over" : ""}`}
+        class={`ax-drop${over ? " ax-drop-over" : ""}`} aria-busy={reading ? "true" : undefined}
         onDragOver={(event) => { event.preventDefault(); setOver(true); }}
         onDragLeave={() => setOver(false)}
         onDrop={(event) => {
           event.preventDefault();
           setOver(false);
-          if (event.dataTransfer) void droppedFiles(event.dataTransfer).then(give);
+          if (event.dataTransfer) void give(fromDrop(event.dataTransfer));
         }}
       >
-        {compact ? null : <Icon name="upload" size={26} />}
+        {compact ? null : <Icon name={folders ? "folder" : "upload"} size={26} />}
         <label for={id} class="ax-drop-label">{label}</label>
-        <input
-          ref={input} id={id} type="file" class="ax-visually-hidden" accept="image/*,.jpg,.jpeg,.png,.webp,.heic" multiple={multiple} tabIndex={-1}
-          onChange={(event) => {
-            give([...(event.currentTarget.files ?? [])]);
-            event.currentTarget.value = "";
-          }}
-        />
+        <input ref={input} id={id} type="file" class="ax-visually-hidden" accept={multiple ? `${PICTURES},.zip` : PICTURES} multiple={multiple} tabIndex={-1} onChange={chosen} />
         <div class="ax-row ax-center">
-          <Button small icon="upload" aria-describedby={id} onClick={() => input.current?.click()}>{multiple ? t("Choose files") : t("Choose a file")}</Button>
-          {cameraAvailable() ? <Button small icon="camera" aria-expanded={camera} onClick={() => setCamera(!camera)}>{t("Camera")}</Button> : null}
+          <Button small busy={reading} icon="upload" aria-describedby={id} onClick={() => input.current?.click()}>{multiple ? t("Choose files") : t("Choose a file")}</Button>
+          {folders ? (
+            <>
+              <input ref={folder} type="file" class="ax-visually-hidden" tabIndex={-1} aria-label={t("Folder")} multiple {...{ webkitdirectory: true }} onChange={chosen} />
+              <Button small icon="folder" onClick={() => folder.current?.click()}>{t("Choose a folder")}</Button>
+            </>
+          ) : cameraAvailable() ? (
+            <Button small icon="camera" aria-expanded={camera} onClick={() => setCamera(!camera)}>{t("Camera")}</Button>
+          ) : photoInputUseful() ? (
+            <>
+              <input ref={photo} type="file" class="ax-visually-hidden" tabIndex={-1} aria-label={t("Photo")} accept="image/*" capture="environment" onChange={chosen} />
+              <Button small icon="camera" onClick={() => photo.current?.click()}>{t("Take a picture")}</Button>
+            </>
+          ) : null}
         </div>
       </div>
-      {camera ? <Camera name={cameraName} onPicture={(file) => { give([file]); if (!multiple) setCamera(false); }} onClose={() => setCamera(false)} /> : null}
+      {camera ? <Camera name={cameraName} burst={multiple} onPicture={(file) => { onFiles([sourceOf(file)], []); if (!multiple) setCamera(false); }} onClose={() => setCamera(false)} /> : null}
     </div>
   );
 }
