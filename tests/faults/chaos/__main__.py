@@ -1,0 +1,52 @@
+"""`python -m tests.faults.chaos --jobs 2000 --seed 1`: what `make faults` runs. Exit code 1 when anything was wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+
+from scripts.services.lifecycle import ServiceError
+from tests.faults.chaos.run import chaos
+from tests.faults.chaos.units import UnitError
+
+
+def main() -> int:
+    """Run once and print the report."""
+    parser = argparse.ArgumentParser(prog="make faults", description="Seeded chaos over the whole service.")
+    parser.add_argument("--jobs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--runners", type=int, default=4)
+    parser.add_argument("--students", type=int, default=20)
+    parser.add_argument("--fencing", choices=("on", "off"), default="on", help="off shows that this test can fail")
+    given = parser.parse_args()
+    say(f"chaos: {given.jobs} jobs, seed {given.seed}, {given.runners} runners, fencing {given.fencing}")
+    try:
+        verdict = asyncio.run(
+            chaos(
+                jobs=given.jobs, seed=given.seed, runners=given.runners, students=given.students,
+                fencing=given.fencing == "on", say=say,
+            )
+        )  # fmt: skip
+    except (UnitError, ServiceError) as error:
+        print(f"faults: {error}", file=sys.stderr)
+        return 1
+    for line in [*verdict.sentences()[:50], *verdict.lines()]:
+        say(line)
+    if given.fencing == "off":
+        seen = len(verdict.stale_accepted) + len(verdict.duplicated)
+        say(
+            "the fence is off, and that was seen"
+            if seen
+            else "the fence is off, and nothing noticed: this test is blind"
+        )
+    return 0 if verdict.is_clean else 1
+
+
+def say(line: str) -> None:
+    """Print at once: a run takes minutes."""
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
