@@ -1,4 +1,4 @@
-"""What is done to the world: a seeded deck of faults, dealt one after another, every kind once before any comes again."""
+"""What is done to the world: a seeded deck of faults, every kind dealt before any comes again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.chaos.units import Unit
 from tests.faults.chaos.world import LEASE_SECONDS, World
 
 Action = Callable[[World, random.Random], Coroutine[Any, Any, None]]
-GAP_SECONDS = (1.5, 4.0)
+PACE_SECONDS = 5.0  # between two faults, on average
 
 
 async def runner_killed(world: World, rng: random.Random) -> None:
@@ -115,14 +115,14 @@ DECK: tuple[Action, ...] = (
 )  # fmt: skip
 
 
-def deal(rng: random.Random) -> Iterator[tuple[float, Action]]:
+def deal(rng: random.Random, pace: float = PACE_SECONDS) -> Iterator[tuple[float, Action]]:
     """Pause in seconds, then action, for ever: shuffled deck after shuffled deck. The same seed, the same order."""
     while True:
         for action in rng.sample(DECK, len(DECK)):
-            yield rng.uniform(*GAP_SECONDS), action
+            yield pace * rng.uniform(0.4, 1.6), action
 
 
-async def storm(world: World, rng: random.Random) -> None:
+async def storm(world: World, rng: random.Random, pace: float) -> None:
     """Deal until cancelled. Long actions overlap with the next ones."""
     under_way: set[asyncio.Task[None]] = set()
 
@@ -132,7 +132,7 @@ async def storm(world: World, rng: random.Random) -> None:
             world.ledger.troubles.append(f"{task.get_name()}: {task.exception()}")
 
     try:
-        for pause, action in deal(rng):
+        for pause, action in deal(rng, pace):
             await asyncio.sleep(pause)
             world.ledger.faults[action.__name__] += 1
             acting = action(world, random.Random(rng.random()))

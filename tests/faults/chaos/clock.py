@@ -1,4 +1,4 @@
-"""A clock that jumps, by libfaketime: which library, which environment, and what it breaks that a real jump does not."""
+"""A clock that jumps, by libfaketime: which library, which environment, and what it breaks beside."""
 
 from __future__ import annotations
 

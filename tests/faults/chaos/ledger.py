@@ -49,6 +49,10 @@ class Ledger:
     troubles: list[str] = field(default_factory=list)  # what an action could not do
     fence: Fence = field(default_factory=lambda: Fence())
 
+    def jobs_of(self, learner: str) -> set[str]:
+        """The jobs that this learner was told of."""
+        return {job for order in self.orders.values() if order.learner == learner for job in order.jobs}
+
     @property
     def submitted(self) -> int:
         return len(self.orders)
@@ -67,6 +71,7 @@ class Fence:
         self.claimed_at: dict[tuple[str, int], float] = {}
         self.hurt: dict[str, tuple[int, float]] = {}  # by job: attempt and moment of the fault that hit its holder
         self.recoveries: list[float] = []
+        self.finished: set[tuple[str, int]] = set()
         self.rejected = 0
         self.accepted: list[str] = []
 
@@ -103,10 +108,13 @@ class Fence:
         newer = self.claimed_at.get((job, self.newest.get(job, 0)), float("inf"))
         is_stale = attempt < self.newest.get(job, 0) and asked_at > newer
         if response.status == 409:
-            self.rejected += 1
+            # a heartbeat that crosses its own finish is refused too, and is no stale write
+            self.rejected += (job, attempt) not in self.finished
         elif is_stale and response.status < 300 and not _is_repeat(call, body):
             self.accepted.append(f"{call} of attempt {attempt} while {self.newest[job]} was held: job {job}")
-        if call == "finish" and response.status < 300 and attempt == self.newest.get(job):
+        if call == "finish" and response.status < 300:
+            self.finished.add((job, attempt))
+        if (job, attempt) in self.finished and attempt == self.newest.get(job):
             self.holder.pop(job, None)
             self.hurt.pop(job, None)
 

@@ -18,7 +18,7 @@ POOL = "chaos"
 
 
 def picture(label: int, seed: int) -> bytes:
-    """A noisy JPEG of 96 × 96 in the colour of its class."""
+    """A noisy JPEG of 96 x 96 in the colour of its class."""
     random = np.random.default_rng((label, seed))
     pixels = random.integers(0, 120, (96, 96, 3))
     pixels[..., label] += 80

@@ -28,7 +28,7 @@ GRADES_SECONDS = 180.0
 Say = Callable[[str], None]
 
 
-async def chaos(*, jobs: int, seed: int, runners: int, students: int, fencing: bool, say: Say) -> Verdict:
+async def chaos(*, jobs: int, seed: int, runners: int, students: int, pace: float, fencing: bool, say: Say) -> Verdict:
     """Run and judge. Raises UnitError when the world cannot be started or kept running."""
     rng = random.Random(seed)
     ledger = Ledger()
@@ -37,7 +37,7 @@ async def chaos(*, jobs: int, seed: int, runners: int, students: int, fencing: b
         budget = Budget(jobs)
         learners = [_student(world, budget, number, rng) for number in range(students)]
         keeping = asyncio.create_task(keep_alive(world.everything))
-        storming = asyncio.create_task(storm(world, random.Random(rng.random())))
+        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace))
         telling = asyncio.create_task(_tell(world, began, say))
         studying = [asyncio.create_task(learner.run()) for learner in learners]
         try:
@@ -107,10 +107,7 @@ async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence
         await learner.read_events()
         bundle = await learner.open()
         best[learner.identity.learner, learner.identity.usage] = bundle["project"]["best_score"]
-        mine = [
-            job for order in ledger.orders.values() if order.learner == learner.identity.learner for job in order.jobs
-        ]
-        for job in mine:
+        for job in ledger.jobs_of(learner.identity.learner):
             with contextlib.suppress(Refused):
                 seen = await learner.call("GET", f"/jobs/{job}")
                 failure = (seen["failure"] or {}).get("class", "")

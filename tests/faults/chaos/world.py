@@ -247,7 +247,8 @@ def _runner(world: World, number: int) -> Unit:
     cache = world.folder / "runners" / name
     argv = [
         sys.executable, "-m", "tests.faults.chaos.runner", "--name", name,
-        "--service", f"http://127.0.0.1:{world.web.port}", "--pool-token-file", str(world.folder / "keys" / "pool_token"),
+        "--service", f"http://127.0.0.1:{world.web.port}",
+        "--pool-token-file", str(world.folder / "keys" / "pool_token"),
         "--cache-dir", str(cache),
     ]  # fmt: skip
     kept = {key: value for key, value in world.environment.items() if not key.startswith(("AXONS_", "DJANGO_"))}
