@@ -31,7 +31,7 @@ def as_server() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
-def prepare(folders: Path, logs: Path, password: str) -> Prepared:
+def prepare(folders: Path, logs: Path, password: str, *, authentication: str = "scram-sha-256") -> Prepared:
     """A fresh cluster whose user `axons` may create databases; `create_database` makes the one of the URL."""
     bin_folder, prefix = binaries(), as_server()
     folder = folders / "postgres"
@@ -45,7 +45,7 @@ def prepare(folders: Path, logs: Path, password: str) -> Prepared:
     if prefix:
         shutil.chown(password_file, "postgres", "postgres")
     _run(
-        [*prefix, str(bin_folder / "initdb"), "-D", str(folder / "data"), "-U", "axons", "-A", "scram-sha-256",
+        [*prefix, str(bin_folder / "initdb"), "-D", str(folder / "data"), "-U", "axons", "-A", authentication,
          "--pwfile", str(password_file), "-E", "UTF8", "--locale", "C", "--no-sync"],
         log,
     )  # fmt: skip

@@ -8,7 +8,7 @@ import signal
 import sys
 
 from scripts.services.lifecycle import ServiceError
-from tests.faults.chaos.actions import PACE_SECONDS
+from tests.faults.chaos.actions import FAULTS, PACE_SECONDS
 from tests.faults.chaos.clock import NoFaketime
 from tests.faults.chaos.run import chaos
 from tests.faults.chaos.units import UnitError
@@ -21,8 +21,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runners", type=int, default=4)
-    parser.add_argument("--students", type=int, default=20)
+    parser.add_argument("--students", type=int, default=12)
     parser.add_argument("--pace", type=float, default=PACE_SECONDS, help="seconds between two faults, on average")
+    parser.add_argument("--only", choices=sorted(FAULTS), default="", help="this one fault instead of all")
     parser.add_argument("--fencing", choices=("on", "off"), default="on", help="off shows that this test can fail")
     given = parser.parse_args()
     say(f"chaos: {given.jobs} jobs, seed {given.seed}, {given.runners} runners, fencing {given.fencing}")
@@ -54,6 +55,7 @@ async def _run(given: argparse.Namespace) -> Verdict:
         runners=given.runners,
         students=given.students,
         pace=given.pace,
+        only=given.only,
         fencing=given.fencing == "on",
         say=say,
     )

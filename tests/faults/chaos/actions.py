@@ -113,16 +113,23 @@ DECK: tuple[Action, ...] = (
     beat_killed, web_killed, broker_killed, database_restarted, store_refuses, store_drops, answers_lost,
     requests_doubled, lms_unwell,
 )  # fmt: skip
+FAULTS = frozenset(action.__name__ for action in DECK)
 
 
-def deal(rng: random.Random, pace: float = PACE_SECONDS) -> Iterator[tuple[float, Action]]:
-    """Pause in seconds, then action, for ever: shuffled deck after shuffled deck. The same seed, the same order."""
+def deal(rng: random.Random, pace: float, only: str = "") -> Iterator[tuple[float, Action]]:
+    """Pause in seconds, then action, for ever: shuffled deck after shuffled deck. The same seed, the same order.
+
+    With `only` the deck has this one action. Raises LookupError when there is none of that name.
+    """
+    deck = [action for action in DECK if only in ("", action.__name__)]
+    if not deck:
+        raise LookupError(f"There is no fault named {only}. There are {', '.join(sorted(FAULTS))}.")
     while True:
-        for action in rng.sample(DECK, len(DECK)):
+        for action in rng.sample(deck, len(deck)):
             yield pace * rng.uniform(0.4, 1.6), action
 
 
-async def storm(world: World, rng: random.Random, pace: float) -> None:
+async def storm(world: World, rng: random.Random, pace: float, only: str) -> None:
     """Deal until cancelled. Long actions overlap with the next ones."""
     under_way: set[asyncio.Task[None]] = set()
 
@@ -132,7 +139,7 @@ async def storm(world: World, rng: random.Random, pace: float) -> None:
             world.ledger.troubles.append(f"{task.get_name()}: {task.exception()}")
 
     try:
-        for pause, action in deal(rng, pace):
+        for pause, action in deal(rng, pace, only):
             await asyncio.sleep(pause)
             world.ledger.faults[action.__name__] += 1
             acting = action(world, random.Random(rng.random()))

@@ -28,7 +28,9 @@ GRADES_SECONDS = 180.0
 Say = Callable[[str], None]
 
 
-async def chaos(*, jobs: int, seed: int, runners: int, students: int, pace: float, fencing: bool, say: Say) -> Verdict:
+async def chaos(
+    *, jobs: int, seed: int, runners: int, students: int, pace: float, only: str, fencing: bool, say: Say
+) -> Verdict:
     """Run and judge. Raises UnitError when the world cannot be started or kept running."""
     rng = random.Random(seed)
     ledger = Ledger()
@@ -37,7 +39,7 @@ async def chaos(*, jobs: int, seed: int, runners: int, students: int, pace: floa
         budget = Budget(jobs)
         learners = [_student(world, budget, number, rng) for number in range(students)]
         keeping = asyncio.create_task(keep_alive(world.everything))
-        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace))
+        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace, only))
         telling = asyncio.create_task(_tell(world, began, say))
         studying = [asyncio.create_task(learner.run()) for learner in learners]
         try:

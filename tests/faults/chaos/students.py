@@ -17,8 +17,8 @@ from tests.faults.chaos.ledger import TERMINAL, Ledger, Order
 from tests.faults.chaos.wire import Broken, Message, exchange
 
 ANSWER_SECONDS = 15.0
-OUTSTANDING = 3  # jobs a learner waits for at once
-POLL_SECONDS = 1.0
+OUTSTANDING = 5  # jobs a learner waits for at once
+POLL_SECONDS = 2.0
 AGAIN = (401, 408, 425, 429)  # a duplicated request's token is spent: sign a new one, keep the key
 
 

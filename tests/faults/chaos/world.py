@@ -135,7 +135,7 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
     secret = secrets.token_hex(12)
     store = objects.Store(folder / "store", folder / "sockets", base + 3, "chaos", secret)
     web_port, web_proxy, s3_proxy, grades_port = lifecycle.free_ports(4)
-    database = postgres.prepare(folder, logs, secret)
+    database = postgres.prepare(folder, logs, secret, authentication="md5")  # connecting is half of the work
     broker = rabbitmq.prepare(folder, logs, secret)
     environment = _environment(
         folder, keys, store,
