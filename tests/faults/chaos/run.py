@@ -103,9 +103,11 @@ async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence
     """Ask the API as each learner, the database once, and list the bucket."""
     ledger = world.ledger
     found = await _grades_settled(world)
+    say("quiet; asking what became of everything")
     outcomes: dict[str, Outcome] = {}
     best: dict[tuple[str, str], float | None] = {}
-    for learner in learners:
+
+    async def ask(learner: Student) -> None:
         await learner.read_events()
         bundle = await learner.open()
         best[learner.identity.learner, learner.identity.usage] = bundle["project"]["best_score"]
@@ -114,6 +116,8 @@ async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence
                 seen = await learner.call("GET", f"/jobs/{job}")
                 failure = (seen["failure"] or {}).get("class", "")
                 outcomes[job] = Outcome(seen["state"], failure, seen["attempt"])
+
+    await asyncio.gather(*(ask(learner) for learner in learners))
     processes = await world.stop_runners()
     bucket = await asyncio.to_thread(_listing, world.store)
     return Evidence(
