@@ -1,11 +1,14 @@
 """The chaos test's own judgement, on made-up evidence: each thing that must not be turns it red."""
 
 from dataclasses import replace
+from itertools import islice
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.faults.chaos.ledger import Fence, Grade, Order
+from tests.faults.chaos.actions import DECK, deal, deck
+from tests.faults.chaos.ledger import Fence, Grade, Order, Recovery
 from tests.faults.chaos.verdict import Evidence, Outcome, judge
 from tests.faults.chaos.wire import Message, answer
 
@@ -40,7 +43,8 @@ def evidence(**changes: Any) -> Evidence:
         named={MODEL: "job train"},
         leftovers=["sites/1/projects/p/jobs/stop/attempts/1/"],
         bucket=frozenset({MODEL, "sites/1/projects/p/jobs/stop/attempts/1/checkpoints/c.safetensors"}),
-        recoveries=[1.0, 2.0, 3.0],
+        recoveries=[Recovery("score", number, 100.0, 100.0 + number) for number in (1, 2, 3)],
+        ended_at={"score/2": 101.5},
     )
     return replace(clean, **changes)
 
@@ -52,7 +56,8 @@ def test_a_clean_run_is_clean() -> None:
     assert (verdict.submitted, verdict.acknowledged, verdict.succeeded) == (3, 3, 2)
     assert verdict.failed == {"cancelled": 1}
     assert verdict.leftovers == 1
-    assert verdict.recovery[0] == 2.0
+    assert verdict.recovery.p50 == 2.0
+    assert verdict.noticed.p50 == 1.5
 
 
 LOST = {
@@ -194,3 +199,10 @@ def test_an_answer_to_a_claim_that_got_lost_is_a_fault_of_its_holder() -> None:
     claim(fence, 1, "one", 0.0, arrived=False)
     claim(fence, 2, "one", 0.0)
     assert len(fence.recoveries) == 1
+
+
+def test_a_seed_deals_the_same_faults_and_every_kind_before_any_comes_again() -> None:
+    cards = [action for _, action in islice(deal(Random(5), 1.0, deck()), 2 * len(DECK))]
+    assert cards == [action for _, action in islice(deal(Random(5), 1.0, deck()), 2 * len(DECK))]
+    assert sorted(each.__name__ for each in cards[: len(DECK)]) == sorted(each.__name__ for each in DECK)
+    assert cards != [action for _, action in islice(deal(Random(6), 1.0, deck()), 2 * len(DECK))]

@@ -42,6 +42,11 @@ def collect() -> dict[str, Any]:
         "named": dict(_named()),
         "results": _results(),
         "leftovers": leftovers,
+        "ended": {
+            f"{attempt.job_id}/{attempt.number}": attempt.ended_at.timestamp()
+            for attempt in attempts
+            if attempt.ended_at is not None
+        },
         "living": attempts.filter(ended_at__isnull=True, job__state__in=terminal).count(),
         "due": GradeDelivery.objects.filter(state=GradeDelivery.State.DUE).count(),
         "dead": GradeDelivery.objects.filter(state=GradeDelivery.State.DEAD).count(),

@@ -62,6 +62,20 @@ class Ledger:
         return sum(bool(order.jobs) for order in self.orders.values())
 
 
+@dataclass(frozen=True)
+class Recovery:
+    """From a fault on the holder of an attempt to the claim of a later one; wall-clock seconds."""
+
+    job: str
+    attempt: int
+    hurt_at: float
+    claimed_at: float
+
+    @property
+    def seconds(self) -> float:
+        return self.claimed_at - self.hurt_at
+
+
 class Fence:
     """Watches the runners' requests through the proxy: who holds which attempt, and what old attempts still say."""
 
@@ -70,7 +84,7 @@ class Fence:
         self.holder: dict[str, str] = {}  # by job: the runner of that attempt, until its finish was answered
         self.claimed_at: dict[tuple[str, int], float] = {}
         self.hurt: dict[str, tuple[int, float]] = {}  # by job: attempt and moment of the fault that hit its holder
-        self.recoveries: list[float] = []
+        self.recoveries: list[Recovery] = []
         self.finished: set[tuple[str, int]] = set()
         self.rejected = 0
         self.accepted: list[str] = []
@@ -87,17 +101,17 @@ class Fence:
         """This runner was just killed, frozen or cut off: its jobs' recovery begins now."""
         for job, holder in self.holder.items():
             if holder == runner and job not in self.hurt:
-                self.hurt[job] = (self.newest[job], time.monotonic())
+                self.hurt[job] = (self.newest[job], time.time())
 
     def _claimed(self, request: Any, assignment: Any, arrived: bool) -> None:
         job, attempt = assignment["job"], int(assignment["attempt"])
         self.newest[job] = max(attempt, self.newest.get(job, 0))
         self.holder[job] = request["runner"]["name"]
-        now = time.monotonic()
-        self.claimed_at[job, attempt] = now
+        now = time.time()
+        self.claimed_at[job, attempt] = time.monotonic()
         hurt = self.hurt.pop(job, None)
         if hurt is not None and attempt > hurt[0]:
-            self.recoveries.append(now - hurt[1])
+            self.recoveries.append(Recovery(job, hurt[0], hurt[1], now))
         if not arrived:  # nobody knows that they hold it
             self.hurt[job] = (attempt, now)
 

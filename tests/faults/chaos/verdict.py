@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
-from tests.faults.chaos.ledger import TERMINAL, Grade, Order
+from tests.faults.chaos.ledger import TERMINAL, Grade, Order, Recovery
 
 CLASSES = frozenset({"infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled"})
 
@@ -43,7 +43,28 @@ class Evidence:
     dead_grades: int = 0
     stale_rejected: int = 0
     stale_accepted: list[str] = field(default_factory=list)
-    recoveries: list[float] = field(default_factory=list)
+    recoveries: list[Recovery] = field(default_factory=list)
+    ended_at: Mapping[str, float] = field(default_factory=dict)  # by "job/attempt", when the service ended it
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and 95th percentile of some seconds; zero without any."""
+
+    p50: float
+    p95: float
+    count: int
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Spread:
+        if len(seconds) < 2:
+            only = seconds[0] if seconds else 0.0
+            return cls(only, only, len(seconds))
+        steps = quantiles(seconds, n=20, method="inclusive")
+        return cls(steps[9], steps[18], len(seconds))
+
+    def __str__(self) -> str:
+        return f"p50 {self.p50:.1f} s, p95 {self.p95:.1f} s (of {self.count})"
 
 
 @dataclass(frozen=True)
@@ -61,7 +82,8 @@ class Verdict:
     stale_rejected: int
     stale_accepted: list[str]
     leftovers: int
-    recovery: tuple[float, float, int]
+    recovery: Spread
+    noticed: Spread
 
     @property
     def is_clean(self) -> bool:
@@ -70,7 +92,6 @@ class Verdict:
     def lines(self) -> list[str]:
         """The report."""
         reasons = ", ".join(f"{name} {count}" for name, count in sorted(self.failed.items())) or "none"
-        p50, p95, count = self.recovery
         return [
             f"submitted {self.submitted}",
             f"acknowledged {self.acknowledged}",
@@ -82,7 +103,8 @@ class Verdict:
             f"stale writes rejected {self.stale_rejected}",
             f"stale writes accepted {len(self.stale_accepted)}",
             f"orphans {len(self.orphans)} (objects of ended attempts, swept by retention: {self.leftovers})",
-            f"recovery p50 {p50:.1f} s, p95 {p95:.1f} s ({count} recoveries)",
+            f"recovery {self.recovery} from the fault to the next claim",
+            f"          {self.noticed} of these until the service ended the attempt",
         ]
 
     def sentences(self) -> list[str]:
@@ -114,7 +136,14 @@ def judge(evidence: Evidence) -> Verdict:
         stale_rejected=evidence.stale_rejected,
         stale_accepted=list(evidence.stale_accepted),
         leftovers=leftovers,
-        recovery=_recovery(evidence.recoveries),
+        recovery=Spread.of([each.seconds for each in evidence.recoveries]),
+        noticed=Spread.of(
+            [
+                evidence.ended_at[f"{each.job}/{each.attempt}"] - each.hurt_at
+                for each in evidence.recoveries
+                if f"{each.job}/{each.attempt}" in evidence.ended_at
+            ]
+        ),
     )
 
 
@@ -190,11 +219,3 @@ def _orphans(evidence: Evidence) -> tuple[list[str], int]:
     if evidence.living:
         orphans.append(f"{evidence.living} attempts live although their jobs have ended")
     return orphans, leftovers
-
-
-def _recovery(seconds: list[float]) -> tuple[float, float, int]:
-    """Median, 95th percentile and number of recoveries."""
-    if len(seconds) < 2:
-        return (*(seconds or [0.0]), *(seconds or [0.0]), len(seconds))  # type: ignore[return-value]
-    steps = quantiles(seconds, n=20, method="inclusive")
-    return steps[9], steps[18], len(seconds)
