@@ -58,6 +58,11 @@ class Ledger:
         return len(self.orders)
 
     @property
+    def unanswered(self) -> int:
+        """Orders that were neither acknowledged nor refused."""
+        return sum(not (order.jobs or order.refusal) for order in self.orders.values())
+
+    @property
     def acknowledged(self) -> int:
         return sum(bool(order.jobs) for order in self.orders.values())
 

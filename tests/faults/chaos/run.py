@@ -23,7 +23,7 @@ COURSE = "course-v1:Chaos+1+2026"
 EXERCISES = 4
 UNDER_FIRE = 0.9  # the share of jobs that end before the faults do
 PROGRESS_SECONDS = 10.0
-QUIET_SECONDS = 600.0  # without any job ending meanwhile, that is: then what has not ended is lost
+QUIET_SECONDS = 300.0
 GRADES_SECONDS = 180.0
 
 Say = Callable[[str], None]
@@ -66,14 +66,30 @@ def _student(world: World, budget: Budget, number: int, rng: random.Random) -> S
     return Student(world.config, identity, world.callback, world.ledger, budget, random.Random(rng.random()))
 
 
+class Patience:
+    """Ends when nothing has ended for a while: then what has not ended is lost."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.ended, self.since = len(ledger.ended), time.monotonic()
+
+    def is_over(self) -> bool:
+        if len(self.ledger.ended) > self.ended:
+            self.ended, self.since = len(self.ledger.ended), time.monotonic()
+        return time.monotonic() - self.since > QUIET_SECONDS
+
+
 async def _under_fire(
     budget: Budget, ledger: Ledger, jobs: int, storming: asyncio.Task[None], studying: list[asyncio.Task[None]]
 ) -> None:
     """Return when all is ordered and most has ended; an error of the storm or of a learner is raised here."""
-    while budget.left > 0 or ledger.acknowledged < ledger.submitted or len(ledger.ended) < jobs * UNDER_FIRE:
+    patience = Patience(ledger)
+    while budget.left > 0 or ledger.unanswered or len(ledger.ended) < jobs * UNDER_FIRE:
         for task in (storming, *studying):
             if task.done():
                 task.result()
+        if patience.is_over():
+            return
         await asyncio.sleep(0.5)
 
 
@@ -88,12 +104,10 @@ async def _calm(world: World, storming: asyncio.Task[None], say: Say) -> None:
 
 async def _quiet(ledger: Ledger, studying: list[asyncio.Task[None]], say: Say) -> None:
     """Wait until every learner's jobs have ended, as long as some still do."""
-    last, since = len(ledger.ended), time.monotonic()
+    patience = Patience(ledger)
     while not all(task.done() for task in studying):
         await asyncio.sleep(0.5)
-        if len(ledger.ended) > last:
-            last, since = len(ledger.ended), time.monotonic()
-        if time.monotonic() - since > QUIET_SECONDS:
+        if patience.is_over():
             say(f"nothing has ended for {QUIET_SECONDS:.0f} s; what has not ended is lost")
             return
     for task in studying:
