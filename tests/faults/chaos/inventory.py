@@ -47,6 +47,7 @@ def collect() -> dict[str, Any]:
             for attempt in attempts
             if attempt.ended_at is not None
         },
+        "outcomes": {f"{attempt.job_id}/{attempt.number}": attempt.outcome for attempt in attempts},
         "living": attempts.filter(ended_at__isnull=True, job__state__in=terminal).count(),
         "due": GradeDelivery.objects.filter(state=GradeDelivery.State.DUE).count(),
         "dead": GradeDelivery.objects.filter(state=GradeDelivery.State.DEAD).count(),

@@ -81,6 +81,18 @@ class Recovery:
         return self.claimed_at - self.hurt_at
 
 
+@dataclass(frozen=True)
+class Write:
+    """A runner's write that the service accepted. `overtaken`: asked after a later attempt had been given away."""
+
+    job: str
+    attempt: int
+    call: str
+    outcome: str  # of a finish
+    asked_at: float
+    overtaken: bool = False
+
+
 class Fence:
     """Watches the runners' requests through the proxy: who holds which attempt, and what old attempts still say."""
 
@@ -92,7 +104,7 @@ class Fence:
         self.recoveries: list[Recovery] = []
         self.finished: set[tuple[str, int]] = set()
         self.rejected = 0
-        self.accepted: list[str] = []
+        self.writes: list[Write] = []
 
     def observe(self, request: Message, response: Message, asked_at: float, arrived: bool) -> None:
         """One request of a runner and its answer; `arrived` is false when the proxy kept the answer."""
@@ -113,7 +125,7 @@ class Fence:
         self.newest[job] = max(attempt, self.newest.get(job, 0))
         self.holder[job] = request["runner"]["name"]
         now = time.time()
-        self.claimed_at[job, attempt] = time.monotonic()
+        self.claimed_at[job, attempt] = now
         hurt = self.hurt.pop(job, None)
         if hurt is not None and attempt > hurt[0]:
             self.recoveries.append(Recovery(job, hurt[0], hurt[1], now))
@@ -124,20 +136,15 @@ class Fence:
         _, _, _, _, job, call = request.path.split("/", 5)
         body = request.json()
         attempt = int(body["attempt"])
-        newer = self.claimed_at.get((job, self.newest.get(job, 0)), float("inf"))
-        is_stale = attempt < self.newest.get(job, 0) and asked_at > newer
+        newest = self.newest.get(job, 0)
         if response.status == 409:
             # a heartbeat that crosses its own finish is refused too, and is no stale write
             self.rejected += (job, attempt) not in self.finished
-        elif is_stale and response.status < 300 and not _is_repeat(call, body):
-            self.accepted.append(f"{call} of attempt {attempt} while {self.newest[job]} was held: job {job}")
-        if call == "finish" and response.status < 300:
-            self.finished.add((job, attempt))
-        if (job, attempt) in self.finished and attempt == self.newest.get(job):
+        elif response.status < 300:
+            overtaken = attempt < newest and asked_at > self.claimed_at.get((job, newest), float("inf"))
+            self.writes.append(Write(job, attempt, call, str(body.get("outcome", "")), asked_at, overtaken))
+            if call == "finish":
+                self.finished.add((job, attempt))
+        if (job, attempt) in self.finished and attempt == newest:
             self.holder.pop(job, None)
             self.hurt.pop(job, None)
-
-
-def _is_repeat(call: str, body: Any) -> bool:
-    """A finish that gave the job back may be answered again after the next claim: it changes nothing any more."""
-    return call == "finish" and body.get("outcome") in ("failed", "released")

@@ -113,7 +113,7 @@ class Proxy:
     async def _handle(self, request: Message) -> Message | None:
         fault = self.weather.choose()
         self.counts[fault] += 1
-        asked_at = time.monotonic()
+        asked_at = time.time()
         try:
             match fault:
                 case Fault.REFUSED:

@@ -152,7 +152,8 @@ async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence
         living=found["living"],
         dead_grades=found["dead"],
         stale_rejected=ledger.fence.rejected,
-        stale_accepted=ledger.fence.accepted,
+        writes=ledger.fence.writes,
+        attempt_outcomes=found["outcomes"],
         recoveries=ledger.fence.recoveries,
         ended_at=found["ended"],
     )
@@ -180,7 +181,7 @@ async def _tell(world: World, began: float, say: Say) -> None:
         say(
             f"{time.monotonic() - began:5.0f} s  submitted {ledger.submitted}  acknowledged {ledger.acknowledged}  "
             f"ended {len(ledger.ended)}  faults {ledger.faults.total()}  stale rejected {ledger.fence.rejected}  "
-            f"accepted {len(ledger.fence.accepted)}  recoveries {len(ledger.fence.recoveries)}"
+            f"recoveries {len(ledger.fence.recoveries)}"
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import Any
 
-from tests.faults.chaos.ledger import TERMINAL, Grade, Order, Recovery
+from tests.faults.chaos.ledger import TERMINAL, Grade, Order, Recovery, Write
 
 CLASSES = frozenset({"infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled"})
 
@@ -42,9 +42,10 @@ class Evidence:
     living: int = 0  # attempts that live although their job has ended
     dead_grades: int = 0
     stale_rejected: int = 0
-    stale_accepted: list[str] = field(default_factory=list)
+    writes: list[Write] = field(default_factory=list)  # of runners, accepted
     recoveries: list[Recovery] = field(default_factory=list)
     ended_at: Mapping[str, float] = field(default_factory=dict)  # by "job/attempt", when the service ended it
+    attempt_outcomes: Mapping[str, str] = field(default_factory=dict)  # by "job/attempt"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def judge(evidence: Evidence) -> Verdict:
         orphans=orphans,
         unclassed=[f"job {job} is {each.state}" for job, each in failed.items() if each.failure not in CLASSES],
         stale_rejected=evidence.stale_rejected,
-        stale_accepted=list(evidence.stale_accepted),
+        stale_accepted=list(_stale_accepted(evidence)),
         leftovers=leftovers,
         recovery=Spread.of([each.seconds for each in evidence.recoveries]),
         noticed=Spread.of(
@@ -203,6 +204,17 @@ def _duplicated(evidence: Evidence, ordered: set[str]) -> Iterator[str]:
     for place, count in sorted(revisions.items()):
         if count > 1:
             yield f"revision {place} was applied {count} times"
+
+
+def _stale_accepted(evidence: Evidence) -> Iterator[str]:
+    """Writes that counted although their attempt was over. Telling the same end once more changes nothing."""
+    for write in evidence.writes:
+        name = f"{write.job}/{write.attempt}"
+        is_over = write.overtaken or write.asked_at > evidence.ended_at.get(name, float("inf"))
+        is_repeat = write.call == "finish" and write.outcome == evidence.attempt_outcomes.get(name)
+        if is_over and not is_repeat:
+            why = "a later attempt was held" if write.overtaken else "the service had ended it"
+            yield f"{write.call} of attempt {write.attempt} of job {write.job} after {why}"
 
 
 def _orphans(evidence: Evidence) -> tuple[list[str], int]:
