@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -15,7 +16,8 @@ from tests.faults.chaos.units import Unit
 from tests.faults.chaos.world import LEASE_SECONDS, World
 
 Action = Callable[[World, random.Random], Coroutine[Any, Any, None]]
-PACE_SECONDS = 5.0  # between two faults, on average
+PACE_SECONDS = 4.0  # between two faults, on average, at least
+ENDS_BETWEEN = 4
 
 
 async def runner_killed(world: World, rng: random.Random) -> None:
@@ -142,6 +144,7 @@ async def storm(world: World, rng: random.Random, pace: float, cards: tuple[Acti
     try:
         for pause, action in deal(rng, pace, cards):
             await asyncio.sleep(pause)
+            await _some_ended(world, seconds=2 * pause)
             world.ledger.faults[action.__name__] += 1
             acting = action(world, random.Random(rng.random()))
             task = asyncio.create_task(acting, name=action.__name__)
@@ -151,6 +154,13 @@ async def storm(world: World, rng: random.Random, pace: float, cards: tuple[Acti
         # what is down comes up again before the world is left in peace
         await asyncio.gather(*under_way, return_exceptions=True)
         raise
+
+
+async def _some_ended(world: World, *, seconds: float) -> None:
+    """Wait until a few jobs have ended since the last fault: a busy machine has as many faults a job as a quiet one."""
+    wanted, deadline = len(world.ledger.ended) + ENDS_BETWEEN, time.monotonic() + seconds
+    while len(world.ledger.ended) < wanted and time.monotonic() < deadline:
+        await asyncio.sleep(0.1)
 
 
 async def _again(unit: Unit, pause: float) -> None:
