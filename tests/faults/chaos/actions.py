@@ -132,8 +132,8 @@ def deal(rng: random.Random, pace: float, cards: tuple[Action, ...]) -> Iterator
             yield pace * rng.uniform(0.4, 1.6), action
 
 
-async def storm(world: World, rng: random.Random, pace: float, cards: tuple[Action, ...]) -> None:
-    """Deal until cancelled. Long actions overlap with the next ones."""
+async def storm(world: World, rng: random.Random, pace: float, cards: tuple[Action, ...], over: asyncio.Event) -> None:
+    """Deal until it is over, then let what is down come up again. Long actions overlap with the next ones."""
     under_way: set[asyncio.Task[None]] = set()
 
     def ended(task: asyncio.Task[None]) -> None:
@@ -145,15 +145,17 @@ async def storm(world: World, rng: random.Random, pace: float, cards: tuple[Acti
         for pause, action in deal(rng, pace, cards):
             await asyncio.sleep(pause)
             await _some_ended(world, seconds=2 * pause)
+            if over.is_set():
+                break
             world.ledger.faults[action.__name__] += 1
             acting = action(world, random.Random(rng.random()))
             task = asyncio.create_task(acting, name=action.__name__)
             under_way.add(task)
             task.add_done_callback(ended)
-    except asyncio.CancelledError:
-        # what is down comes up again before the world is left in peace
         await asyncio.gather(*under_way, return_exceptions=True)
-        raise
+    finally:
+        for task in under_way:
+            task.cancel()
 
 
 async def _some_ended(world: World, *, seconds: float) -> None:

@@ -40,16 +40,23 @@ async def chaos(
         budget = Budget(jobs)
         learners = [_student(world, budget, number, rng) for number in range(students)]
         keeping = asyncio.create_task(keep_alive(world.everything))
-        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace, deck(only, fencing)))
+        over = asyncio.Event()
+        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace, deck(only, fencing), over))
         telling = asyncio.create_task(_tell(world, began, say))
         studying = [asyncio.create_task(learner.run()) for learner in learners]
         try:
             await _under_fire(budget, ledger, jobs, storming, studying)
-            await _calm(world, storming, say)
+            say("all is ordered and most has ended; the faults stop")
+            over.set()
+            await storming
+            for proxy in (world.web, world.s3, world.grades):
+                proxy.weather.calm = True
             await _quiet(ledger, studying, say)
         finally:
-            for task in (telling, keeping, storming, *studying):
+            tasks = (telling, keeping, storming, *studying)
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         evidence = await _evidence(world, learners, say)
     say(f"faults dealt: {', '.join(f'{name} {count}' for name, count in sorted(ledger.faults.items()))}")
     say(f"requests broken: web {_broken(world.web)}; object store {_broken(world.s3)}; grades {_broken(world.grades)}")
@@ -91,15 +98,6 @@ async def _under_fire(
         if patience.is_over():
             return
         await asyncio.sleep(0.5)
-
-
-async def _calm(world: World, storming: asyncio.Task[None], say: Say) -> None:
-    say("all is ordered and most has ended; the faults stop")
-    storming.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await storming
-    for proxy in (world.web, world.s3, world.grades):
-        proxy.weather.calm = True
 
 
 async def _quiet(ledger: Ledger, studying: list[asyncio.Task[None]], say: Say) -> None:

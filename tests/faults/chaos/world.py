@@ -9,6 +9,7 @@ import random
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -271,7 +272,7 @@ async def _stop(world: World) -> None:
         await proxy.stop()
     for unit in reversed(world.everything()):
         if unit.process is not None:
-            with contextlib.suppress(psutil.Error):
+            with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):
                 await unit.end(signal.SIGINT if unit.name == "postgres" else signal.SIGKILL)
     for port in world.daemons:
         for pid in rabbitmq.listeners(port):
