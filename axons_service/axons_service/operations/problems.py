@@ -10,8 +10,12 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
+from axons_service.operations.outages import is_outage
+
 CONTENT_TYPE = "application/problem+json"
 OUR_FAULT = "Something went wrong on our side. Your work is safe; try again in a moment."
+AWAY = "The training service is not whole for a moment. Your work is safe; try again in a few seconds."
+AWAY_SECONDS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +81,9 @@ def problem_handler(exception: Exception, context: Mapping[str, Any]) -> Respons
     if problem is None:
         return None
     headers = {}
+    if problem.problem_code == "service_unavailable":
+        logger.error("The database or the object store is away: %r", exception)
+        headers["Retry-After"] = str(AWAY_SECONDS)
     if getattr(exception, "auth_header", None) or problem.status_code == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = getattr(exception, "auth_header", None) or "Bearer"
     if getattr(exception, "wait", None):
@@ -111,7 +118,7 @@ def _problem_of(exception: Exception) -> Problem | None:
             return Problem(404, "not_found", "There is nothing at this address, or it is not yours.")
         case exceptions.APIException():
             return Problem(exception.status_code, str(exception.default_code), str(exception.detail))
-    return None
+    return Problem(503, "service_unavailable", AWAY) if is_outage(exception) else None
 
 
 def _field_errors(detail: Any, path: str = "") -> Sequence[FieldError]:
