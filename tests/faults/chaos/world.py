@@ -32,6 +32,7 @@ from tests.faults.chaos.units import Unit, UnitError
 ROOT = Path(__file__).resolve().parents[3]
 LEASE_SECONDS = 6.0
 SITE, KEY_ID = "chaos", "chaos-1"
+UNWELL = {Fault.REFUSED: 0.1, Fault.LOST: 0.2, Fault.TWICE: 0.15}  # grades are few: of theirs many go wrong
 ALWAYS = {Fault.LOST: 0.004, Fault.DROPPED: 0.004, Fault.TWICE: 0.004, Fault.SLOW: 0.004}
 
 
@@ -143,7 +144,7 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
         database=database.variables["AXONS_TEST_POSTGRES_URL"], broker=broker.variables["AXONS_TEST_RABBITMQ_URL"],
         s3=s3_proxy, public=web_proxy, fencing=fencing,
     )  # fmt: skip
-    weathers = [Weather(random.Random(rng.random()), dict(ALWAYS)) for _ in range(3)]
+    weathers = [Weather(random.Random(rng.random()), dict(rates)) for rates in (ALWAYS, ALWAYS, UNWELL)]
     config = Config(
         service_url=f"http://127.0.0.1:{web_proxy}", site=SITE, key_id=KEY_ID,
         private_key=keys.site_private.read_text(), service_public_keys={"": keys.service_public.read_text()},
