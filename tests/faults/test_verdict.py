@@ -180,7 +180,9 @@ def test_a_heartbeat_that_crosses_its_own_finish_is_no_stale_write() -> None:
     claim(fence, 1, "one", 0.0)
     write(fence, 1, 200, 0.0, "finish")
     write(fence, 1, 409, 0.0)
+    write(fence, 1, 200, LATER)
     assert fence.rejected == 0
+    assert [each.call for each in fence.writes] == ["finish"]
 
 
 def test_recovery_is_measured_from_the_fault_to_the_next_claim() -> None:

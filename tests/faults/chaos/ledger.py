@@ -137,9 +137,10 @@ class Fence:
         body = request.json()
         attempt = int(body["attempt"])
         newest = self.newest.get(job, 0)
+        if (job, attempt) in self.finished and call == "events":
+            return  # a heartbeat that crosses its own finish is no stale write, refused or not
         if response.status == 409:
-            # a heartbeat that crosses its own finish is refused too, and is no stale write
-            self.rejected += (job, attempt) not in self.finished
+            self.rejected += 1
         elif response.status < 300:
             overtaken = attempt < newest and asked_at > self.claimed_at.get((job, newest), float("inf"))
             self.writes.append(Write(job, attempt, call, str(body.get("outcome", "")), asked_at, overtaken))
