@@ -8,10 +8,14 @@ DEMO := PYTHONPATH=deploy/demo $(PY) -m axons_demo
 SERVERS := set -a; if [ -f .services/env ]; then . .services/env; fi; set +a;
 FAST := not slow and not needs_postgres and not needs_rabbitmq and not needs_s3 and not needs_chromium
 PYTEST_ARGS ?=
+JOBS ?= 2000
+SEED ?= 1
+RUNNERS ?= 4
+FENCING ?= on
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast lms-contract conformance test-postgres test-browser bench-service services \
+.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service services \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -31,6 +35,9 @@ test: setup ## all tests but the browser's; those whose server is absent say so
 
 test-fast: setup ## the unit lane, under two minutes, no servers
 	@$(PY) -m pytest --ignore=tests/e2e -m "$(FAST)" $(PYTEST_ARGS)
+
+faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on (Linux, libfaketime)
+	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING)
 
 lms-contract: setup ## what an LMS asks of the XBlock, on every XBlock release it may have (tests/lms_contract/rules.md)
 	@scripts/lms_contract.sh

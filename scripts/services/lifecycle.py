@@ -33,6 +33,28 @@ class Server:
     environment: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A server that can be launched, also again after a kill, on the same ports and data.
+
+    `variables` are its lines for `.services/env`.
+    """
+
+    name: str
+    argv: list[str]
+    environment: dict[str, str]
+    log: Path
+    ready: Callable[[], bool]
+    variables: dict[str, str]
+    seconds: float = 60
+
+    def launch(self) -> int:
+        """Start it and return its process id once it answers."""
+        pid = spawn(self.argv, self.log, self.environment)
+        wait(self.name, self.ready, self.log, self.seconds)
+        return pid
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that nothing listens on now, all different."""
     sockets = [socket.socket() for _ in range(count)]

@@ -6,8 +6,9 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from scripts.services.lifecycle import Server, ServiceError, free_ports, listens, spawn, wait
+from scripts.services.lifecycle import Prepared, Server, ServiceError, free_ports, listens
 
 
 def binaries() -> Path:
@@ -30,8 +31,10 @@ def as_server() -> list[str]:
     return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
 
 
-def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False) -> Server:
-    """A fresh cluster with one database `axons`; its own user may create others (tests do).
+def prepare(
+    folders: Path, logs: Path, password: str, *, authentication: str = "scram-sha-256", is_durable: bool = False
+) -> Prepared:
+    """A fresh cluster whose user `axons` may create databases; `create_database` makes the one of the URL.
 
     Tests want it fast; `is_durable` makes commits wait for the disk, as a real deployment's do.
     """
@@ -48,7 +51,7 @@ def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False)
     if prefix:
         shutil.chown(password_file, "postgres", "postgres")
     _run(
-        [*prefix, str(bin_folder / "initdb"), "-D", str(folder / "data"), "-U", "axons", "-A", "scram-sha-256",
+        [*prefix, str(bin_folder / "initdb"), "-D", str(folder / "data"), "-U", "axons", "-A", authentication,
          "--pwfile", str(password_file), "-E", "UTF8", "--locale", "C", "--no-sync"],
         log,
     )  # fmt: skip
@@ -57,20 +60,36 @@ def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False)
         "-c", "listen_addresses=127.0.0.1", "-c", f"fsync={fsync}", "-c", "shared_buffers=64MB",
         "-c", "max_connections=200",
     ]  # fmt: skip
-    pid = spawn(argv, log)
     url = f"postgres://axons:{password}@127.0.0.1:{port}/axons"
-    environment = {**os.environ, "PGPASSWORD": password}
-    psql = [str(bin_folder / "psql"), "-h", "127.0.0.1", "-p", str(port), "-U", "axons", "-d", "postgres", "-qAt", "-c"]
+    variables = {"AXONS_TEST_POSTGRES_URL": url}
 
     def answers() -> bool:
-        if not listens(port):
-            return False
-        asked = subprocess.run([*psql, "SELECT 1"], env=environment, capture_output=True, cwd="/", check=False)
-        return asked.returncode == 0
+        return listens(port) and psql(url, "SELECT 1") == 0
 
-    wait("PostgreSQL", answers, log)
-    subprocess.run([*psql, "CREATE DATABASE axons"], env=environment, cwd="/", check=True)
-    return Server("PostgreSQL", [pid], {"AXONS_TEST_POSTGRES_URL": url})
+    return Prepared("PostgreSQL", argv, dict(os.environ), log, answers, variables)
+
+
+def psql(url: str, statement: str) -> int:
+    """Run one statement in the server's own database; the exit code."""
+    parts = urlsplit(url)
+    environment = {**os.environ, "PGPASSWORD": parts.password or ""}
+    argv = [str(binaries() / "psql"), "-h", "127.0.0.1", "-p", str(parts.port), "-U", "axons", "-d", "postgres", "-qAt"]
+    done = subprocess.run([*argv, "-c", statement], env=environment, capture_output=True, cwd="/", check=False)
+    return done.returncode
+
+
+def create_database(url: str) -> None:
+    """Create the database `axons`. Raises ServiceError."""
+    if psql(url, "CREATE DATABASE axons") != 0:
+        raise ServiceError("PostgreSQL runs, but the database axons could not be created.")
+
+
+def start(folders: Path, logs: Path, password: str, *, is_durable: bool = False) -> Server:
+    """A fresh cluster with one database `axons`; its own user may create others (tests do)."""
+    prepared = prepare(folders, logs, password, is_durable=is_durable)
+    pid = prepared.launch()
+    create_database(prepared.variables["AXONS_TEST_POSTGRES_URL"])
+    return Server(prepared.name, [pid], prepared.variables)
 
 
 def _run(argv: list[str], log: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from scripts.services.lifecycle import Server, ServiceError, free_ports, listens, spawn, wait
+from scripts.services.lifecycle import Prepared, Server, ServiceError, free_ports, listens
 
 
 def server() -> str:
@@ -22,7 +22,7 @@ def server() -> str:
     )
 
 
-def start(folders: Path, logs: Path, password: str) -> Server:
+def prepare(folders: Path, logs: Path, password: str) -> Prepared:
     """A fresh node with one user `axons` and the virtual host `/`."""
     folder = folders / "rabbitmq"
     for name in ("home", "mnesia", "log", "conf"):
@@ -48,15 +48,25 @@ def start(folders: Path, logs: Path, password: str) -> Server:
         "ERL_EPMD_PORT": str(epmd_port),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
     }
-    pid = spawn([server()], log, environment)
-    wait("RabbitMQ", lambda: listens(port), log, seconds=90)
-    # epmd is a daemon that outlives the node.
-    pids = [pid, *_listeners(epmd_port)]
     url = f"amqp://axons:{password}@127.0.0.1:{port}//"
-    return Server("RabbitMQ", [*pids, *_group(pid)], {"AXONS_TEST_RABBITMQ_URL": url})
+    variables = {"AXONS_TEST_RABBITMQ_URL": url}
+    return Prepared("RabbitMQ", [server()], environment, log, lambda: listens(port), variables, seconds=90)
 
 
-def _listeners(port: int) -> list[int]:
+def start(folders: Path, logs: Path, password: str) -> Server:
+    """A fresh node, started."""
+    prepared = prepare(folders, logs, password)
+    pid = prepared.launch()
+    pids = [pid, *daemons(prepared), *_group(pid)]
+    return Server(prepared.name, pids, prepared.variables)
+
+
+def daemons(prepared: Prepared) -> list[int]:
+    """Processes that outlive the node: its epmd."""
+    return listeners(int(prepared.environment["ERL_EPMD_PORT"]))
+
+
+def listeners(port: int) -> list[int]:
     """Processes of the epmd on this port. Empty where it cannot be told."""
     import psutil
 

@@ -10,10 +10,13 @@ from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
+from axons_service.operations.outages import is_outage
 from axons_service.operations.problem_codes import CODES
 
 CONTENT_TYPE = "application/problem+json"
 OUR_FAULT = "Something went wrong on our side. Your work is safe; try again in a moment."
+AWAY = "The training service is not whole for a moment. Your work is safe; try again in a few seconds."
+AWAY_SECONDS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +96,9 @@ def problem_handler(exception: Exception, context: Mapping[str, Any]) -> Respons
     if problem is None:
         return None
     headers = {**problem.headers}
+    if problem.problem_code == "service_unavailable":
+        logger.error("The database or the object store is away: %r", exception)
+        headers["Retry-After"] = str(AWAY_SECONDS)
     if getattr(exception, "auth_header", None) or problem.status_code == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = getattr(exception, "auth_header", None) or "Bearer"
     return Response(problem_body(problem), status=problem.status_code, headers=headers, content_type=CONTENT_TYPE)
@@ -136,7 +142,7 @@ def _problem_of(exception: Exception) -> Problem | None:
             return Problem(400, "bad_request", CODES["bad_request"].sentence)
         case exceptions.APIException():
             return Problem(exception.status_code, str(exception.default_code), str(exception.detail))
-    return None
+    return Problem(503, "service_unavailable", AWAY) if is_outage(exception) else None
 
 
 def _field_errors(detail: Any, path: str = "") -> Sequence[FieldError]:

@@ -15,7 +15,8 @@ from typing import Any
 
 from axons_service.training_sets.archives import ArchiveRefused, member_read
 from axons_service.training_sets.manifests import Image
-from axons_service.training_sets.services import MAX_LABEL_LENGTH, file_name
+from axons_service.training_sets.services import MAX_LABEL_LENGTH
+from axons_service.training_sets.uploads import file_name
 
 MANIFEST = "manifest.json"
 FORMAT = "axons-training-set"

@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from django.db import InterfaceError, OperationalError
 from django.test import Client
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
@@ -45,6 +47,39 @@ def test_a_fault_of_ours_tells_nothing_but_that(course: Lms, anna: Caller, monke
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
     assert "secret detail" not in response.content.decode()
     assert response.json()["detail"].startswith("Something went wrong on our side.")
+
+
+def store_answers(status: int) -> ClientError:
+    return ClientError({"Error": {}, "ResponseMetadata": {"HTTPStatusCode": status}}, "HeadObject")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("server closed the connection unexpectedly"),
+        InterfaceError("the connection is closed"),
+        EndpointConnectionError(endpoint_url="http://store"),
+        store_answers(503),
+    ],
+    ids=["database restarts", "session cut", "store away", "store refuses"],
+)
+def test_a_database_or_store_that_is_away_asks_for_patience(
+    course: Lms, anna: Caller, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def away(*args: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(api, "project_state", away)
+    response = anna.open()
+    assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
+    assert response["Retry-After"] == "5"
+    assert "Your work is safe" in response.json()["detail"]
+    assert "store" not in response.content.decode()
+
+
+def test_a_store_that_refuses_for_good_is_no_outage() -> None:
+    assert problem_handler(store_answers(403), {}) is None
 
 
 @pytest.mark.django_db

@@ -1,0 +1,59 @@
+"""A short seed of `make faults`: two hundred jobs under every kind of fault, and nothing is lost or done twice."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.needs_postgres,
+    pytest.mark.needs_rabbitmq,
+    pytest.mark.needs_s3,
+    pytest.mark.timeout(1500),
+]
+
+
+def chaos(*arguments: str) -> tuple[int, str]:
+    """Exit code and output of a run, which brings servers of its own: killing those hurts no other test."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "deploy" / "demo")])}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.chaos", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=1400)
+    except BaseException:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+        raise
+    print(output)
+    return process.returncode, output
+
+
+def test_two_hundred_jobs_under_fire_end_once_each() -> None:
+    code, output = chaos("--jobs", "200", "--seed", "7")
+    figures = [line for line in output.splitlines() if not line.startswith("NOTICE")]
+    assert "submitted 200" in figures
+    assert "acknowledged 200" in figures
+    assert "lost 0" in figures
+    assert "duplicated effects 0" in figures
+    assert "stale writes accepted 0" in figures
+    assert "failed without a class 0" in figures
+    assert any(line.startswith("orphans 0 ") for line in figures)
+    assert code == 0
+
+
+def test_the_same_storm_shows_when_the_fence_is_taken_away() -> None:
+    code, output = chaos("--jobs", "60", "--seed", "3", "--fencing", "off")
+    assert "the fence is off, and it shows" in output
+    assert code == 1
