@@ -52,7 +52,8 @@ class Publisher:
         except Full:
             logger.error("The broker is away and %s messages wait: this one is left to the reconciler.", BACKLOG)
             return
-        if not sent.wait(0 if self.troubled else PATIENCE_SECONDS) and not self.troubled:
+        patience = 0 if self.troubled else PATIENCE_SECONDS
+        if not sent.wait(patience) and patience:
             self.troubled = True
             logger.warning("The broker did not confirm within %s s; requests wait no longer for it.", PATIENCE_SECONDS)
 

@@ -19,7 +19,7 @@ from tests.service.jobs.conftest import World
 
 def application(url: str) -> Any:
     """A Celery task of its own on this broker, with the production's delivery settings."""
-    app = Celery("messages-test", broker=url)
+    app = Celery("messages-test", broker=url, set_as_current=False)
     app.conf.update(broker_transport_options={"confirm_publish": True}, task_ignore_result=True)
 
     @app.task(name="messages-test")

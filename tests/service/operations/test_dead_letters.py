@@ -100,7 +100,7 @@ def test_a_task_that_kills_its_workers_is_dead_after_its_deliveries_listed_and_r
 ) -> None:
     runs = tmp_path / "runs"
     with worker(rabbitmq_url, tmp_path / "worker.log"):
-        sender = Celery(broker=rabbitmq_url)
+        sender = Celery(broker=rabbitmq_url, set_as_current=False)
         publish_as = {"exchange": "axons", "routing_key": "prepare", "ignore_result": True}
         sender.send_task(poison.TASK, args=[str(tmp_path)], task_id="poison-1", **publish_as)
         wait_for(lambda: dead_letters_count() == 1, 60)
