@@ -2,9 +2,10 @@
 import { useRef, useState } from "preact/hooks";
 import { bytes, number } from "../core/format";
 import { t } from "../core/i18n";
+import { randomId } from "../core/keys";
 import { useAsk } from "../core/session";
 import type { Export, TrainingSet } from "../core/types";
-import { putWithXhr } from "../core/uploads";
+import { putWithXhr, TransferError } from "../core/transfer";
 import { ApiError } from "../core/api";
 import { Button, Notice, Problem, ProgressBar } from "../ui/basics";
 import { useDesk } from "./context";
@@ -41,11 +42,15 @@ export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
   const bring = useAsk(async (file: File) => {
     setShare(0);
     try {
-      const { uploads, rejected } = await session.tickets("archive")([{ name: file.name, bytes: file.size, content_type: "application/zip" }]);
+      const offer = { client_id: randomId(), name: file.name, bytes: file.size, content_type: "application/zip" };
+      const { uploads, rejected } = await session.uploads("archive").declare([offer]);
       const ticket = uploads[0];
       if (!ticket) throw new ApiError(422, "rejected", rejected?.[0]?.reason ?? t("This file cannot be sent."));
-      await putWithXhr(ticket, file, setShare, new AbortController().signal);
+      await putWithXhr(ticket, file, (sent) => setShare(file.size ? sent / file.size : 0), new AbortController().signal);
       onSaved((await session.importZip(ticket.id)).id);
+    } catch (error) {
+      if (error instanceof TransferError) throw new ApiError(503, "not_sent", t("The zip did not arrive. Check your connection and choose it again."));
+      throw error;
     } finally {
       setShare(null);
     }
