@@ -8,7 +8,8 @@ waits in one queue that nobody consumes, and never runs again by itself (`axons-
 from typing import Any
 
 from celery import bootsteps
-from kombu import Connection, Exchange, Queue
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
 
 QUEUES = ("control", "prepare", "deliver")
 DEAD_QUEUE = "axons.dead"

@@ -45,10 +45,10 @@ class StaffAPI:
     def leakage(self, data: Json) -> Json:
         """A page of the training sets that hold pictures of the hidden test set, each with the learner's name."""
         access.require_staff(self.block)
-        after = data.get("after")
-        if after is not None and not (isinstance(after, str) and after.isdecimal()):
+        cursor = data.get("cursor")
+        if cursor is not None and not isinstance(cursor, str):
             raise bad_request(gettext_noop("cursor must be what the page before it gave."))
-        page: Json = access.client_of(self.block).get("/leakage", {"after": after} if after else None)
+        page: Json = access.client_of(self.block).get("/leakage", {"cursor": cursor} if cursor else None)
         return {**page, "results": [{**each, **self._name_of(str(each["learner"] or ""))} for each in page["results"]]}
 
     def _with_names(self, submission: Json) -> Json:

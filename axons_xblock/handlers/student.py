@@ -16,7 +16,6 @@ _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
         r"/uploads",
-        r"/training-sets",
         r"/training-sets/{id}(/images|/report)?",
         r"/exports/{id}",
         r"/jobs/{id}(/metrics)?",
@@ -25,7 +24,7 @@ _READABLE = [
         r"/submissions/{id}",
     )
 ]
-_PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash)?")
+_PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash|/training-sets)?")
 _TRASH_KINDS = ("training_set", "job", "model", "project")
 _QUERY = {"after", "cursor", "label", "split", "limit", "show", "purpose"}
 

@@ -61,11 +61,11 @@ def test_leaks_are_listed_with_names_page_by_page(service: TrainingService) -> N
     found = {"training_set": "s-1", "learner": anonymous_id(ADA), "exact": 1, "near": 0, "matches": []}
     service.answer("GET", "/api/v1/leakage", {"results": [found], "next": "7"})
 
-    answer = call(staff_block(service), "staff_leakage", {"after": "9"}).json
+    answer = call(staff_block(service), "staff_leakage", {"cursor": "9"}).json
 
     assert answer == {"results": [{**found, "name": "Ada Lovelace", "username": "ada"}], "next": "7"}
-    assert parse_qsl(service.received[0].path.partition("?")[2]) == [("after", "9")]
-    assert error(call(staff_block(service), "staff_leakage", {"after": "x"})) == (400, "bad_request")
+    assert parse_qsl(service.received[0].path.partition("?")[2]) == [("cursor", "9")]
+    assert error(call(staff_block(service), "staff_leakage", {"cursor": 7})) == (400, "bad_request")
 
 
 def test_submissions_are_listed_with_names(service: TrainingService) -> None:

@@ -71,7 +71,7 @@ def points_of(value: str | None) -> int:
     """How many points a curve may have. Raises Problem 400 outside the bounds."""
     text = (value or str(MAX_POINTS)).strip()
     if not text.isascii() or not text.isdigit() or not MIN_POINTS <= int(text) <= MAX_POINTS:
-        raise Problem(400, "invalid_points", f"`points` is a whole number from {MIN_POINTS} to {MAX_POINTS}.")
+        raise Problem(400, "invalid_request", f"`points` is a whole number from {MIN_POINTS} to {MAX_POINTS}.")
     return int(text)
 
 

@@ -63,7 +63,7 @@ class _Tail(NamedTuple):
     """Where one play stopped: its last start, how many starts it had, and its factors."""
 
     last: float
-    count: int
+    starts: int
     factors: dict[Measured, float]
 
 
@@ -115,7 +115,7 @@ class Estimates:
         random = Random(place)
         times: list[float] = []
         for tail in self._tails:
-            start = max(0, tail.count - 1)  # the job that began last is still to be done
+            start = max(0, tail.starts - 1)  # the job that began last is still to be done
             between = self._between(start, place, None)
             if tail.last == inf or None in between:
                 return [inf]

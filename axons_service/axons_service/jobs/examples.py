@@ -96,6 +96,10 @@ OPERATIONS = {
         problems=(
             "project_not_open",
             "not_found",
+            "budget_used_up",
+            "course_storage_full",
+            "in_trash",
+            "storage_full",
             "training_set_not_ready",
             "hyperparameter_out_of_range",
             "hyperparameters_invalid",
@@ -115,7 +119,12 @@ OPERATIONS = {
                 "validation": [{**POINT, "loss": 0.61, "accuracy": 0.74}],
                 "resources": [{"cpu_percent": 91.0, "memory_bytes": 812646400, "time": v.LATER}],
             }
-        }
+        },
+        problems=("staff_only", "store_unavailable"),
+    ),
+    "job_log": Operation(
+        answers={200: "epoch 1: train loss 1.02\nepoch 2: train loss 0.52, validation accuracy 74.0 %\n"},
+        problems=("staff_only", "store_unavailable"),
     ),
     "job_cancel": Operation(
         answers={202: {**JOB_VALUE, "state": "running", "model": None, "finished_at": None, "cancel_requested": True}},
@@ -124,7 +133,8 @@ OPERATIONS = {
     "model": Operation(answers={200: MODEL_VALUE}),
     "prediction": Operation(answers={200: PREDICTION_VALUE}),
     "project_events": Operation(
-        answers={200: {"events": [EVENT_VALUE], "cursor": 4711}, 304: None}, problems=("cursor_invalid",)
+        answers={200: {"events": [EVENT_VALUE], "cursor": 4711}, 304: None},
+        problems=("cursor_invalid", "store_unavailable"),
     ),
     "project_stream": Operation(
         answers={200: f"id: 4711\nevent: metrics\ndata: {json.dumps(EVENT_VALUE)}\n\n"}, problems=("cursor_invalid",)

@@ -44,7 +44,7 @@ class ProjectJobsView(ReadView):
     def get(self, request: Request, project_id: UUID) -> Response:
         """A page of the project's jobs, newest first."""
         project = project_for(caller_of(request), project_id)
-        rows = selectors.jobs().filter(project=project)
+        rows = selectors.jobs().filter(project=project, trash__isnull=True)
         page, following = page_of(rows, of=f"jobs:{project.pk}", **page_query(request))
         return Response({"results": jobs_output(page), "next": following})
 
@@ -54,7 +54,7 @@ class ProjectModelsView(ReadView):
     def get(self, request: Request, project_id: UUID) -> Response:
         """A page of the project's models, newest first, without links."""
         project = project_for(caller_of(request), project_id)
-        rows = selectors.models().filter(project=project)
+        rows = selectors.models().filter(project=project, trash__isnull=True)
         page, following = page_of(rows, of=f"models:{project.pk}", **page_query(request))
         return Response({"results": [model_output(each, with_urls=False) for each in page], "next": following})
 
@@ -66,6 +66,6 @@ class ProjectPredictionsView(ReadView):
     def get(self, request: Request, project_id: UUID) -> Response:
         """A page of the project's predictions, newest first."""
         project = project_for(caller_of(request), project_id)
-        rows = selectors.predictions().filter(job__project=project)
+        rows = selectors.predictions().filter(job__project=project, job__trash__isnull=True)
         page, following = page_of(rows, of=f"predictions:{project.pk}", **page_query(request))
         return Response({"results": [prediction_output(each) for each in page], "next": following})

@@ -35,7 +35,7 @@ CREDENTIALS = {
 }
 BODY = ("body_malformed", "invalid_request", "body_too_large", "unsupported_media_type")
 IDEMPOTENT = ("idempotency_key_missing", "idempotency_in_flight", "idempotency_mismatch")
-ALWAYS = ("rate_limited", "internal_error")
+ALWAYS = ("rate_limited", "internal_error", "service_unavailable")
 HOISTED = 4  # statuses with more codes than this are shared only under the names of CREDENTIALS
 PROBLEM_SCHEMA: dict[str, Any] = {
     "type": "object",

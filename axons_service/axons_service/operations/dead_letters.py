@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from celery import current_app
-from kombu import Connection, Producer
+from kombu.connection import Connection
 from kombu.message import Message
+from kombu.messaging import Producer
 
 from axons_service import broker
 

@@ -46,16 +46,36 @@ CODES: dict[str, Code] = {
     "token_replayed": Code(401, "Token is spent", "Mint a new token for every request that changes something."),
     "token_signature": Code(401, "Signature does not fit", "Sign with the private key of the registered public key."),
     # what the caller may do
+    "metrics_token": Code(401, "Not the metrics token", "Send the metrics token of this service as a bearer."),
     "author_only": Code(403, "For authors", "Ask an author of the course."),
     "forbidden": Code(403, "Not allowed here", "Ask the person whose work it is."),
     "other_exercise": Code(403, "Another exercise", "Name the exercise of the token."),
     "own_pictures_off": Code(403, "No pictures of your own", "Use the pictures that the exercise offers."),
+    "site_only": Code(403, "For the LMS itself", "Send it with a token of the role site."),
     "staff_only": Code(403, "For course staff", "Ask the course staff."),
     "token_read_only": Code(403, "Token only reads", "Make changes through the course page."),
     "not_found": Code(404, "Nothing here", "Check the address and whether it is yours."),
+    "nothing_to_compare": Code(404, "No hidden test set", "This training set is compared with no hidden test set."),
     "project_not_open": Code(404, "Exercise not opened yet", "Reload the page: POST projects/open comes first."),
     # the state of things
     "attempt_superseded": Code(409, "Attempt is over", "Stop this work and claim another job."),
+    "budget_used_up": Code(409, "Compute budget used up", "`detail` says who can raise it; no try is lost."),
+    "course_storage_full": Code(
+        409, "The course's storage is full", "Tell the course staff; nothing you made is lost."
+    ),
+    "in_trash": Code(409, "It is in the trash", "Restore it first, then use it."),
+    "in_use": Code(409, "It is in use", "`detail` says by what; delete it when that is over."),
+    "nothing_to_delete": Code(409, "Nothing to delete", "What was handed in stays."),
+    "storage_full": Code(409, "Your storage is full", "`detail` says what uses it; delete what you no longer need."),
+    "trash_restored": Code(409, "It was restored", "Delete it again first."),
+    "version_conflict": Code(
+        409, "A newer version is there", "Look at the newest version, then make your changes again."
+    ),
+    "trash_gone": Code(410, "Deleted for good", "It cannot be brought back."),
+    "service_unavailable": Code(
+        503, "Not whole for a moment", "Wait for Retry-After seconds, then repeat the request."
+    ),
+    "store_unavailable": Code(503, "Object store is away", "Try again in a few minutes; nothing is lost."),
     "idempotency_in_flight": Code(409, "Same request is running", "Repeat it after Retry-After seconds."),
     "no_tries_left": Code(409, "No tries left", "The best score so far counts; a grader can still change it."),
     "not_cancellable": Code(409, "Cannot be cancelled", "Wait for the score."),
@@ -65,6 +85,9 @@ CODES: dict[str, Code] = {
     "base_missing": Code(422, "No base", "Name the training set to start from."),
     "callback_host_not_registered": Code(422, "Callback host unknown", "Register the host with `site_register`."),
     "exercise_incomplete": Code(422, "Exercise cannot be graded", "Tell the course staff."),
+    "changes_contradict": Code(422, "Changes contradict", "Leave a picture out or take it in, not both."),
+    "class_unknown": Code(422, "No such class", "Name a class of this version."),
+    "classes_fixed": Code(422, "Classes are given", "The educator's pictures give the classes of this exercise."),
     "file_incomplete": Code(422, "File is not complete", "Upload it again to a fresh place."),
     "file_key": Code(422, "Not a key of this attempt", "Use the keys that `uploads` answered."),
     "file_missing": Code(422, "A file is missing", "Upload every file that the contract names, then finish."),
@@ -84,6 +107,7 @@ CODES: dict[str, Code] = {
     "review_contradicts": Code(422, "Review contradicts itself", "Set a score or clear it, not both."),
     "review_empty": Code(422, "Review says nothing", "Give a score or a comment."),
     "spec_invalid": Code(422, "Settings need a change", "Correct the fields that `errors` names."),
+    "too_many_bytes": Code(422, "Too many bytes waiting", "Save what you have as a training set first."),
     "too_many_changes": Code(422, "Too many changes", "Change at most 5000 pictures at a time."),
     "too_many_files": Code(422, "Too many files", "Send fewer files at a time; `detail` names the limit."),
     "too_many_uploads": Code(422, "Too many waiting uploads", "Use or leave those that wait; they go after a day."),

@@ -28,10 +28,7 @@ SHOWN = ["all", "excluded", "near_duplicates"]
 class TrainingSetsView(APIView):
     """A project's training sets."""
 
-    def get_authenticators(self) -> list[Any]:
-        """Browsers' tokens read; only the XBlock changes."""
-        only = [XBlockAuthentication()]
-        return super().get_authenticators() if self.request is None or self.request.method == "GET" else only
+    authentication_classes = [XBlockAuthentication]
 
     class InputSerializer(StrictSerializer):
         class AdditionSerializer(StrictSerializer):
@@ -68,32 +65,6 @@ class TrainingSetsView(APIView):
         training_set, _ = services.training_set_create(project=project, idempotency_key=key, **data.validated_data)
         return Response(training_set_output(training_set), status=202)
 
-    class FilterSerializer(serializers.Serializer[Any]):
-        after = serializers.IntegerField(required=False, default=None, min_value=1, max_value=2**31 - 1)
-        limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=50)
-
-    class PageSerializer(serializers.Serializer[Any]):
-        training_sets = TrainingSetSerializer(many=True)
-        next = serializers.CharField(allow_null=True, help_text="cursor for `after`; null on the last page")
-
-        class Meta:
-            ref_name = "TrainingSetsPage"
-
-    @extend_schema(
-        operation_id="training_sets_list",
-        parameters=[
-            OpenApiParameter("after", OpenApiTypes.INT, description="`next` of the page before"),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 50, default 20"),
-        ],
-        responses={200: PageSerializer, 400: ProblemSerializer, 404: ProblemSerializer},
-    )
-    def get(self, request: Request) -> Response:
-        """The history of your training sets in this exercise, newest first."""
-        filters = self.FilterSerializer(data=request.query_params)
-        filters.is_valid(raise_exception=True)
-        page, following = selectors.training_sets_page(own_project(caller_of(request)), **filters.validated_data)
-        return Response({"training_sets": [training_set_output(each) for each in page], "next": following})
-
 
 class ProjectTrainingSetsView(APIView):
     """A project's training sets, beyond the newest that its state shows."""
@@ -109,7 +80,7 @@ class ProjectTrainingSetsView(APIView):
     def get(self, request: Request, project_id: UUID) -> Response:
         """A page of the project's training sets, newest first."""
         project = project_for(caller_of(request), project_id)
-        rows = TrainingSet.objects.filter(project=project)
+        rows = TrainingSet.objects.filter(project=project, trash__isnull=True)
         page, following = page_of(rows, of=f"training_sets:{project.pk}", **page_query(request))
         return Response({"results": [training_set_output(each) for each in page], "next": following})
 

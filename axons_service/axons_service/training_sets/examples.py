@@ -16,7 +16,12 @@ STARTER_VALUE: dict[str, Any] = {
     "counts": {"cat": {"train": 48, "validation": 12}, "dog": {"train": 48, "validation": 12}},
     "image_count": 120,
     "manifest_sha256": v.SHA256,
+    "content_sha256": v.SHA256,
     "report": [],
+    "report_counts": {},
+    "warnings": [],
+    "progress": None,
+    "changes": {"kind": "library", "counts": {}, "renames": {}, "reverted_to": None},
     "created_at": v.TIME,
     "licence": "CC0-1.0",
     "credits": "",
@@ -32,6 +37,8 @@ TRAINING_SET_VALUE: dict[str, Any] = {
     "counts": {"cat": {"train": 49, "validation": 12}, "dog": {"train": 48, "validation": 12}},
     "image_count": 121,
     "report": [{"file": "tom.jpg", "accepted": True, "reason": None, "code": "accepted"}],
+    "report_counts": {"accepted": 1},
+    "changes": {"kind": "pictures", "counts": {"added": 1}, "renames": {}, "reverted_to": None},
 }
 PREPARING_VALUE: dict[str, Any] = {
     **TRAINING_SET_VALUE,
@@ -40,14 +47,66 @@ PREPARING_VALUE: dict[str, Any] = {
     "counts": {},
     "image_count": 0,
     "manifest_sha256": None,
+    "content_sha256": None,
     "report": [],
+    "report_counts": {},
+    "progress": {"done": 40, "total": 121},
 }
+EXPORT_VALUE: dict[str, Any] = {
+    "id": v.EXPORT,
+    "training_set": v.TRAINING_SET,
+    "state": "preparing",
+    "done": 40,
+    "total": 121,
+    "bytes": None,
+    "url": None,
+    "message": None,
+    "created_at": v.TIME,
+}
+LEAKAGE_VALUE: dict[str, Any] = {
+    "training_set": v.TRAINING_SET,
+    "title": "Cats and dogs, version 2",
+    "version": 2,
+    "image_count": 121,
+    "learner": v.LEARNER,
+    "exact": 1,
+    "near": 0,
+    "matches": [
+        {
+            "sha256": v.SHA256,
+            "name": "tom.jpg",
+            "label": "cat",
+            "hidden_name": "0042.jpg",
+            "hidden_label": "cat",
+            "kind": "exact",
+            "distance": 0,
+            "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/thumbnails/sha256/9f/{v.SHA256}?{v.SIGNED}",
+        }
+    ],
+    "checked_at": v.LATER,
+}
+CHANGE_PROBLEMS = (
+    "project_not_open",
+    "not_found",
+    "in_trash",
+    "own_pictures_off",
+    "training_set_not_ready",
+    "training_set_unknown",
+    "version_conflict",
+)
 
 OPERATIONS = {
     "uploads_create": Operation(
         request={
             "files": [
-                {"name": "tom.jpg", "bytes": 48211, "content_type": "image/jpeg"},
+                {
+                    "name": "tom.jpg",
+                    "bytes": 48211,
+                    "content_type": "image/jpeg",
+                    "client_id": "b2f0c6a1-tom",
+                    "sha256": v.SHA256,
+                    "label": "cat",
+                },
                 {"name": "notes.pdf", "bytes": 1200, "content_type": "application/pdf"},
             ],
             "purpose": "training_set",
@@ -57,16 +116,74 @@ OPERATIONS = {
                 "uploads": [
                     {
                         "id": v.UPLOAD,
+                        "client_id": "b2f0c6a1-tom",
                         "name": "tom.jpg",
+                        "state": "waiting",
+                        "expires_in": 900,
                         "url": f"{v.S3}/tmp/2026-11-27/{v.UPLOAD}/tom.jpg?{v.SIGNED}",
                         "method": "PUT",
                         "headers": {"Content-Type": "image/jpeg", "Content-Length": "48211"},
                     }
                 ],
-                "rejected": [{"name": "notes.pdf", "reason": "notes.pdf is not a JPEG, PNG or WebP picture."}],
+                "rejected": [
+                    {
+                        "client_id": "",
+                        "name": "notes.pdf",
+                        "code": "unsupported_type",
+                        "reason": "notes.pdf is not a JPEG, PNG or WebP picture.",
+                    }
+                ],
             }
         },
-        problems=("project_not_open", "own_pictures_off", "too_many_files", "too_many_uploads"),
+        problems=(
+            "project_not_open",
+            "own_pictures_off",
+            "course_storage_full",
+            "storage_full",
+            "too_many_bytes",
+            "too_many_files",
+            "too_many_uploads",
+        ),
+    ),
+    "uploads_list": Operation(
+        answers={
+            200: {
+                "uploads": [
+                    {
+                        "id": v.UPLOAD,
+                        "client_id": "b2f0c6a1-tom",
+                        "name": "tom.jpg",
+                        "bytes": 48211,
+                        "sha256": v.SHA256,
+                        "label": "cat",
+                        "state": "arrived",
+                        "created_at": v.TIME,
+                    }
+                ],
+                "next": None,
+            }
+        },
+        problems=("project_not_open", "cursor_invalid"),
+    ),
+    "uploads_confirm": Operation(
+        request={"uploads": [v.UPLOAD, v.EXPORT]},
+        answers={
+            200: {
+                "arrived": [v.UPLOAD],
+                "missing": [
+                    {
+                        "id": v.EXPORT,
+                        "name": "",
+                        "code": "upload_unknown",
+                        "reason": "This picture is not among your uploads. Choose it again.",
+                    }
+                ],
+            }
+        },
+        problems=("project_not_open", "too_many_files"),
+    ),
+    "uploads_discard": Operation(
+        request={"uploads": [v.UPLOAD]}, answers={200: {"discarded": 1}}, problems=("project_not_open",)
     ),
     "training_sets_create": Operation(
         request={
@@ -80,6 +197,7 @@ OPERATIONS = {
             "project_not_open",
             "not_found",
             "own_pictures_off",
+            "in_trash",
             "training_set_not_ready",
             "base_missing",
             "label_invalid",
@@ -94,6 +212,50 @@ OPERATIONS = {
         answers={200: {"results": [TRAINING_SET_VALUE], "next": None}}, problems=("cursor_invalid",)
     ),
     "training_sets_read": Operation(answers={200: TRAINING_SET_VALUE}),
+    "training_sets_change": Operation(
+        request={"newest": 2, "relabels": {v.SHA256: "dog"}, "split": {"validation": 0.2, "seed": 7}},
+        answers={202: PREPARING_VALUE},
+        problems=(
+            *CHANGE_PROBLEMS,
+            "changes_contradict",
+            "class_unknown",
+            "classes_fixed",
+            "label_invalid",
+            "nothing_to_do",
+            "too_many_changes",
+        ),
+    ),
+    "training_sets_revert": Operation(
+        request={"newest": 3}, answers={202: PREPARING_VALUE}, problems=(*CHANGE_PROBLEMS, "nothing_to_do")
+    ),
+    "training_sets_import": Operation(
+        request={"upload": v.UPLOAD},
+        answers={202: PREPARING_VALUE},
+        problems=("project_not_open", "own_pictures_off", "upload_incomplete", "upload_unknown"),
+    ),
+    "training_sets_report": Operation(
+        answers={200: {"lines": TRAINING_SET_VALUE["report"], "next": None}}, problems=("cursor_invalid",)
+    ),
+    "exports_create": Operation(
+        answers={202: EXPORT_VALUE}, problems=("project_not_open", "in_trash", "training_set_not_ready")
+    ),
+    "exports_read": Operation(
+        answers={
+            200: {
+                **EXPORT_VALUE,
+                "state": "ready",
+                "done": 121,
+                "bytes": 5120000,
+                "url": f"{v.S3}/tmp/2026-11-27/exports/{v.EXPORT}.zip?{v.SIGNED}",
+            }
+        }
+    ),
+    "training_sets_leakage": Operation(
+        answers={200: LEAKAGE_VALUE}, problems=("staff_only", "nothing_to_compare", "training_set_not_ready")
+    ),
+    "leakage_list": Operation(
+        answers={200: {"results": [LEAKAGE_VALUE], "next": None}}, problems=("staff_only", "cursor_invalid")
+    ),
     "training_sets_images": Operation(
         answers={
             200: {
@@ -105,6 +267,8 @@ OPERATIONS = {
                         "name": "tom.jpg",
                         "width": 512,
                         "height": 384,
+                        "near_group": None,
+                        "thumbnail_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/thumbnails/{v.SHA256}?{v.SIGNED}",
                         "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/blobs/sha256/9f/{v.SHA256}?{v.SIGNED}",
                     }
                 ],

@@ -3,13 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from axons_service.operations.cursors import CURSOR, LIMIT, page_query
 from axons_service.operations.problems import Problem, ProblemSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import IsStaff, caller_of
@@ -76,30 +76,21 @@ class LeakageListView(APIView):
     authentication_classes = [XBlockAuthentication]
     permission_classes = [IsStaff]
 
-    class FilterSerializer(serializers.Serializer[Any]):
-        after = serializers.IntegerField(required=False, default=None, min_value=1, max_value=2**63 - 1)
-        limit = serializers.IntegerField(required=False, default=20, min_value=1, max_value=50)
-
     class OutputSerializer(serializers.Serializer[Any]):
         results = LeakageSerializer(many=True)
-        next = serializers.CharField(allow_null=True, help_text="cursor for `after`; null on the last page")
+        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
 
         class Meta:
             ref_name = "LeakagePage"
 
     @extend_schema(
         operation_id="leakage_list",
-        parameters=[
-            OpenApiParameter("after", OpenApiTypes.INT, description="`next` of the page before"),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 50, default 20"),
-        ],
+        parameters=[CURSOR, LIMIT],
         responses={200: OutputSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
         """Checks that found something, newest first."""
-        filters = self.FilterSerializer(data=request.query_params)
-        filters.is_valid(raise_exception=True)
-        page, following = selectors.leakage_page(caller_of(request), **filters.validated_data)
+        page, following = selectors.leakage_page(caller_of(request), **page_query(request))
         return Response({"results": [_output(each) for each in page], "next": following})
 
 

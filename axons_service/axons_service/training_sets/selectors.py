@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from axons_service.exercises.models import Project
+from axons_service.operations.cursors import cursor_read, cursor_sign
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 from axons_service.sites.models import Site
@@ -34,17 +35,7 @@ def project_training_sets(project: Project, *, limit: int = 50) -> list[Training
     return list(TrainingSet.objects.filter(project=project, trash__isnull=True).order_by("-version")[:limit])
 
 
-def training_sets_page(project: Project, *, after: int | None, limit: int) -> tuple[list[TrainingSet], str | None]:
-    """Versions of the project, newest first, below the version `after`, and the cursor of the next page."""
-    found = TrainingSet.objects.filter(project=project)
-    if after is not None:
-        found = found.filter(version__lt=after)
-    page = list(found.order_by("-version")[: limit + 1])
-    following = str(page[limit - 1].version) if len(page) > limit else None
-    return page[:limit], following
-
-
-def leakage_page(caller: Caller, *, after: int | None, limit: int) -> tuple[list[LeakageCheck], str | None]:
+def leakage_page(caller: Caller, *, cursor: str | None, limit: int) -> tuple[list[LeakageCheck], str | None]:
     """What staff may know of their exercise: checks that found something, newest first, and the next cursor."""
     if not caller.is_staff:
         raise Problem(403, "staff_only", "Only course staff may do this.")
@@ -53,14 +44,15 @@ def leakage_page(caller: Caller, *, after: int | None, limit: int) -> tuple[list
         training_set__project__exercise__site=caller.site,
         training_set__project__exercise__usage_key=caller.usage,
     )
-    if after is not None:
-        found = found.filter(pk__lt=after)
+    of = f"leakage:{caller.site.pk}:{caller.usage}"
+    if cursor is not None:
+        found = found.filter(pk__lt=cursor_read(cursor, of=of)[0])
     page = list(
         found.select_related("training_set__project__exercise", "training_set__starter", "training_set__site")
         .defer("training_set__report", "training_set__request")
         .order_by("-pk")[: limit + 1]
     )
-    following = str(page[limit - 1].pk) if len(page) > limit else None
+    following = cursor_sign([page[limit - 1].pk], of=of) if len(page) > limit else None
     return page[:limit], following
 
 

@@ -41,7 +41,7 @@ beforeEach(() => {
   calls = [];
   answers = {
     open: () => ({ body: f.bundle({ starter_set: null, spec: FREE, training_sets: [MINE, f.OWN], jobs: [], models: [] }) }),
-    read: (body) => ({ body: String(body["path"]).endsWith("/images") ? { images: (body["query"] as Body)["label"] === "dog" ? [] : SHOTS, next: null } : { training_sets: [], events: [], cursor: 0, next: null } }),
+    read: (body) => ({ body: String(body["path"]).endsWith("/images") ? { images: (body["query"] as Body)["label"] === "dog" ? [] : SHOTS, next: null } : { results: [], events: [], cursor: 0, next: null } }),
     training_set_change: () => ({ status: 202, body: { ...f.PREPARING, id: "set-new", version: 4 } }),
     training_set_revert: () => ({ status: 202, body: { ...f.PREPARING, id: "set-new", version: 4 } }),
   };

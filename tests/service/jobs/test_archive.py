@@ -224,7 +224,7 @@ def test_points_have_bounds(world: World, anna: Caller, points: str) -> None:
     if points == "":
         assert answer.status_code == 200
     else:
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_points")
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 def test_a_curve_has_as_many_points_as_asked_for(world: World, anna: Caller) -> None:

@@ -13,7 +13,7 @@ from axons_service.operations.retention import quotas, trash
 from axons_service.operations.retention.quotas import bytes_text
 from axons_service.storage.models import CoursePolicy
 from axons_service.training_sets.models import Upload
-from axons_service.training_sets.services import uploads_create
+from axons_service.training_sets.uploads import uploads_declare
 from tests.service import builders
 from tests.service.builders import Caller, Lms
 from tests.service.operations import retained
@@ -48,7 +48,7 @@ class TestLearner:
         retained.training_set(project, stored_bytes=10)
         retained.checkpoint(model.job, 1, size=100)
         retained.run(project, kind="inference", model=model, stored_bytes=1000)
-        uploads_create(project=project, purpose="prediction", files=offers(1, 10_000))
+        uploads_declare(project=project, purpose="prediction", files=offers(1, 10_000))
         assert quotas.used_bytes(project=project) == 11_111
 
     def test_the_last_byte_fits_and_the_next_does_not(self, anna: Caller, project: Project) -> None:
@@ -185,7 +185,7 @@ def test_uploads_at_the_same_time_do_not_overshoot(project: Project) -> None:
     def upload() -> None:
         ready.wait(10)
         try:
-            uploads_create(project=project, purpose="training_set", files=offers(3))
+            uploads_declare(project=project, purpose="training_set", files=offers(3))
             answers.append("taken")
         except Problem as problem:
             answers.append(problem.problem_code)

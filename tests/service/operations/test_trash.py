@@ -228,12 +228,12 @@ def test_the_trash_is_paged_and_costs_the_same_for_many(
         trash.trash_put(project=project, kind="training_set", object_id=retained.training_set(project).pk, by="anna")
     first = retained.read(anna.get(f"/projects/{project.pk}/trash"))
     assert len(first["entries"]) == 50
-    second = retained.read(anna.get(f"/projects/{project.pk}/trash", after=first["next"]))
+    second = retained.read(anna.get(f"/projects/{project.pk}/trash", cursor=first["next"]))
     assert len(second["entries"]) == 10
     assert second["next"] is None
     ids = [each["id"] for each in first["entries"] + second["entries"]]
     assert len(set(ids)) == 60
-    assert anna.get(f"/projects/{project.pk}/trash", after="nonsense").status_code == 400
+    assert anna.get(f"/projects/{project.pk}/trash", cursor="nonsense").status_code == 400
     with django_assert_max_num_queries(4):
         anna.get(f"/projects/{project.pk}/trash")
 

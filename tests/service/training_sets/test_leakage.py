@@ -75,7 +75,7 @@ def test_no_answer_to_a_learner_says_anything_of_it(
     paths = [
         f"/projects/{project}",
         f"/projects/{project}/events",
-        "/training-sets",
+        f"/projects/{project}/training-sets",
         f"/training-sets/{leaky.pk}",
         f"/training-sets/{leaky.pk}/images",
         f"/training-sets/{leaky.pk}/report",

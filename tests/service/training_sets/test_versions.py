@@ -163,7 +163,7 @@ def test_nobody_changes_or_exports_the_set_of_another(first: TrainingSet, ben: C
         ben.get(f"{path}/report"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    assert ben.get("/training-sets").json() == {"training_sets": [], "next": None}
+    assert ben.get(f"/projects/{first.project_id}/training-sets").status_code == 404
 
 
 def test_where_the_educator_sets_the_classes_they_cannot_be_renamed(store: Any, course: Lms, anna: Caller) -> None:
@@ -191,12 +191,12 @@ def test_history_is_paged_with_the_same_queries(
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            page = anna.get("/training-sets", limit=limit).json()
+            page = anna.get(f"/projects/{first.project_id}/training-sets", limit=limit).json()
         counted.append(len(queries))
-        assert [each["version"] for each in page["training_sets"]] == list(range(29, 29 - limit, -1))
+        assert [each["version"] for each in page["results"]] == list(range(29, 29 - limit, -1))
     assert counted[0] == counted[1]
-    rest = anna.get("/training-sets", limit=20, after=page["next"]).json()
-    assert ([each["version"] for each in rest["training_sets"]], rest["next"]) == (list(range(9, 0, -1)), None)
+    rest = anna.get(f"/projects/{first.project_id}/training-sets", limit=20, cursor=page["next"]).json()
+    assert ([each["version"] for each in rest["results"]], rest["next"]) == (list(range(9, 0, -1)), None)
 
 
 def test_a_page_of_ten_thousand_pictures_costs_as_much_as_one_of_ten(first: TrainingSet, anna: Caller) -> None:

@@ -2,13 +2,13 @@
 
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises.selectors import project_for
+from axons_service.operations.cursors import CURSOR, LIMIT, page_of, page_query
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.retention import erasure, selectors, trash
 from axons_service.operations.retention.serializers import (
@@ -29,13 +29,13 @@ class TrashView(APIView):
 
     @extend_schema(
         operation_id="trash_list",
-        parameters=[OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before")],
+        parameters=[CURSOR, LIMIT],
         responses={200: TrashPageSerializer, **REFUSALS},
     )
     def get(self, request: Request, project_id: UUID) -> Response:
         """What can still be undone, newest first."""
         project = project_for(caller_of(request), project_id)
-        entries, following = selectors.trash_page(project, after=request.query_params.get("after"))
+        entries, following = page_of(selectors.trash_rows(project), of=f"trash:{project.pk}", **page_query(request))
         for entry in entries:
             entry.project = project
         return Response({"entries": [selectors.trash_output(each) for each in entries], "next": following})

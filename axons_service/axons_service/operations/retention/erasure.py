@@ -8,9 +8,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.crypto import salted_hmac
 
+from axons_service.compute.models import ComputeUse
 from axons_service.exercises.models import Project
 from axons_service.grading.models import Review, Submission
-from axons_service.jobs.models import Job, Model, Prediction
+from axons_service.jobs.models import Job, LearnerTurn, Model, Prediction
+from axons_service.operations.models import IdempotentAnswer
 from axons_service.operations.retention.trash import deletion_queue
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
@@ -39,6 +41,12 @@ def learner_erase(*, site: Site, learner: str, requested_by: str) -> Erasure:
     reviews = Review.objects.filter(grader=learner, submission__project__exercise__site=site)
     rows += reviews.update(grader="")
     rows += Trash.objects.filter(deleted_by=learner, project__exercise__site=site).update(deleted_by="")
+    for traces in (
+        IdempotentAnswer.objects.filter(site=site, learner=learner),
+        LearnerTurn.objects.filter(course_turn__limits__site=site, learner=learner),
+        ComputeUse.objects.filter(limits__site=site, learner=learner),
+    ):
+        rows += traces.delete()[0]
     erasure = Erasure.objects.create(
         site=site, learner_hash=learner_hash(site, learner), requested_by=requested_by, projects=projects, rows=rows
     )

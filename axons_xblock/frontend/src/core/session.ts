@@ -208,7 +208,7 @@ export class Session {
   }
 
   trash(after?: string): Promise<{ entries: TrashEntry[]; next: string | null }> {
-    return this.api.read(`/projects/${this.store.state.project?.id ?? ""}/trash`, { after });
+    return this.api.read(`/projects/${this.store.state.project?.id ?? ""}/trash`, { cursor: after });
   }
 
   /** Deletes something; what it takes along is gone from the page when this is done. */
@@ -246,8 +246,8 @@ export class Session {
     return this.api.read(`/training-sets/${set}/report`, after === undefined ? {} : { after });
   }
 
-  history(after?: string): Promise<{ training_sets: TrainingSet[]; next: string | null }> {
-    return this.api.read("/training-sets", after === undefined ? {} : { after });
+  history(after?: string): Promise<{ results: TrainingSet[]; next: string | null }> {
+    return this.api.read(`/projects/${this.store.state.project?.id ?? ""}/training-sets`, { cursor: after });
   }
 
   /** The service's side of sending files. */

@@ -9,7 +9,7 @@ export function Leaks({ session }: { session: Session }) {
   const [list, setList] = useState<Leakage[] | null>(null);
   const [next, setNext] = useState<string | null>(null);
   const load = useAsk(async (after: string | null) => {
-    const page = await session.api.handler<{ results: Leakage[]; next: string | null }>("staff_leakage", after === null ? {} : { after });
+    const page = await session.api.handler<{ results: Leakage[]; next: string | null }>("staff_leakage", after === null ? {} : { cursor: after });
     setList((old) => (after === null ? page.results : [...(old ?? []), ...page.results]));
     setNext(page.next);
   });

@@ -31,7 +31,7 @@ export function History({ current, onSaved }: { current: TrainingSet; onSaved: (
   const [open, setOpen] = useState(false);
   const load = useAsk(async (after?: string) => {
     const page = await session.history(after);
-    setOlder((old) => (after === undefined ? page.training_sets : [...old, ...page.training_sets]));
+    setOlder((old) => (after === undefined ? page.results : [...old, ...page.results]));
     setNext(page.next);
   });
   const back = useAsk(async (id: string) => onSaved((await session.revertTo(id)).id));

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from axons_service.grading.dead_grades import dead_grades, grade_forget, grade_revive
+from axons_service.grading.dead_grades import dead_grades, grade_forget
+from axons_service.grading.delivery import grade_retry
 from axons_service.operations.dead_letters import (
     DeadLetter,
     NoDeadLetters,
@@ -38,7 +39,7 @@ first, then --replay or --drop."
         if replay == [] and not everything:
             raise CommandError("Name what to send again: --replay ID, or --replay --all.")
         if replay is not None:
-            self._act("sent again", replay, dead_letters_replay, lambda pk: grade_revive(delivery_id=pk))
+            self._act("sent again", replay, dead_letters_replay, lambda pk: grade_retry(delivery_id=pk))
         elif drop:
             self._act("dropped", drop, dead_letters_drop, lambda pk: grade_forget(delivery_id=pk))
         else:
