@@ -15,8 +15,8 @@ QUEUES = ("control", "prepare", "deliver")
 DEAD_QUEUE = "axons.dead"
 DELIVERIES = 5
 
-EXCHANGE = Exchange("axons", type="topic")  # type: ignore[no-untyped-call]
-DEAD_EXCHANGE = Exchange("axons.dead", type="topic")  # type: ignore[no-untyped-call]
+EXCHANGE = Exchange("axons", type="topic")
+DEAD_EXCHANGE = Exchange("axons.dead", type="topic")
 
 
 def task_queues() -> list[Queue]:
@@ -30,7 +30,7 @@ def task_queues() -> list[Queue]:
         "x-overflow": "reject-publish",
     }
     return [
-        Queue(name, EXCHANGE, routing_key=name, queue_arguments=arguments)  # type: ignore[no-untyped-call]
+        Queue(name, EXCHANGE, routing_key=name, queue_arguments=arguments)
         for name in QUEUES
     ]
 
@@ -38,7 +38,7 @@ def task_queues() -> list[Queue]:
 def dead_queue() -> Queue:
     """Where dead letters wait. Reading the list counts as a delivery, so its own limit is out of reach."""
     arguments = {"x-queue-type": "quorum", "x-delivery-limit": 1_000_000_000}
-    return Queue(DEAD_QUEUE, DEAD_EXCHANGE, routing_key="#", queue_arguments=arguments)  # type: ignore[no-untyped-call]
+    return Queue(DEAD_QUEUE, DEAD_EXCHANGE, routing_key="#", queue_arguments=arguments)
 
 
 def dead_queue_declare(connection: Connection) -> None:
