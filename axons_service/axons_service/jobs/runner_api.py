@@ -60,11 +60,8 @@ class ClaimView(AsyncAPIView):
         if not isinstance(pool, Pool):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
-        await in_thread(rate_check, name="pool", owner=str(pool.pk))
         about = body["runner"]
-        runner = await in_thread(
-            runner_seen, pool=pool, name=about["name"], version=about["version"], device=about["device"]
-        )
+        runner = await in_thread(_seen, pool, about)
         deadline = time.monotonic() + min(body["wait"], MAX_WAIT_SECONDS)
         while True:
             ring = bell().next_ring()
@@ -86,6 +83,12 @@ class ClaimView(AsyncAPIView):
         except asyncio.CancelledError:
             claiming.add_done_callback(_give_back)
             raise
+
+
+def _seen(pool: Pool, about: dict[str, Any]) -> Runner:
+    """The runner that claims, after its pool's rate limit. Raises Problem 429."""
+    rate_check(name="pool", owner=str(pool.pk))
+    return runner_seen(pool=pool, name=about["name"], version=about["version"], device=about["device"])
 
 
 def _claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> dict[str, Any] | None:

@@ -234,7 +234,7 @@ def test_the_staff_list_is_paged_and_costs_a_constant_number_of_queries(course: 
         page_cursor = page["next"]
         cursor = {"cursor": page_cursor}
     assert seen == [f"learner-{number}" for number in reversed(range(7))]
-    for wrong in ("bonjour", "", "\x00", page_cursor[:-1], page_cursor + "x"):
+    for wrong in ("bonjour", "\x00", page_cursor[:-1], page_cursor + "x"):
         assert grader.get("/submissions", cursor=wrong).status_code == 400
     elsewhere = Caller(course, learner="greta", role="grader", usage=f"{builders.USAGE}-other")
     assert elsewhere.get("/submissions", cursor=page_cursor).json()["code"] == "cursor_invalid"
