@@ -181,7 +181,10 @@ def list_milliseconds(port: int, world: World, pages: int) -> tuple[float, float
             (first if number == 0 else later).append(1000 * (time.perf_counter() - began))
             if status != 200:
                 raise SystemExit(f"the list was answered {status}: {body[:500]!r}")
-            cursor = f"&cursor={json.loads(body)['next'].replace('+', '%2B')}"
+            following = json.loads(body)["next"]
+            if following is None:
+                break
+            cursor = f"&cursor={following.replace('+', '%2B')}"
     client.close()
     return statistics.median(first), statistics.median(later), _queries(world)
 

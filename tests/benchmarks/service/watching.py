@@ -61,7 +61,7 @@ class Tally:
     def take(self, sent: bytes) -> None:
         self.events += 1
         if self.events % 5 == 0:
-            self.lags.append(time.time() - float(sent))
+            self.lags.append(time.time() - float(sent.partition(b",")[0]))
 
     def result(self) -> dict[str, object]:
         found = {"events": self.events, "lost": self.lost, "lags": self.lags}
