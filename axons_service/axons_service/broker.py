@@ -29,10 +29,7 @@ def task_queues() -> list[Queue]:
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
-    return [
-        Queue(name, EXCHANGE, routing_key=name, queue_arguments=arguments)
-        for name in QUEUES
-    ]
+    return [Queue(name, EXCHANGE, routing_key=name, queue_arguments=arguments) for name in QUEUES]
 
 
 def dead_queue() -> Queue:

@@ -240,7 +240,7 @@ def test_nobody_changes_anything_in_the_name_of_the_learner_they_look_as(
 @pytest.mark.parametrize("handler", ["open", "read", *(handler for handler, _, _ in CHANGES)])
 def test_a_visitor_is_asked_to_log_in(service: TrainingService, handler: str) -> None:
     block = block_at(service, user=anonymous())
-    data = {"path": "/jobs/1", "job": "j", "idempotency_key": "k"}
+    data = {"path": "/jobs/1", "job": "j", "training_set": "s-1", "idempotency_key": "k"}
 
     assert error(call(block, handler, data)) == (401, "login_required")
     assert service.received == []
@@ -248,7 +248,9 @@ def test_a_visitor_is_asked_to_log_in(service: TrainingService, handler: str) ->
 
 @pytest.mark.parametrize("handler", ["open", "read", *(handler for handler, _, _ in CHANGES)])
 def test_a_stopped_service_says_that_the_work_is_safe(handler: str) -> None:
-    response = call(make_block(), handler, {"path": "/jobs/1", "job": "j", "idempotency_key": "k"})
+    response = call(
+        make_block(), handler, {"path": "/jobs/1", "job": "j", "training_set": "s-1", "idempotency_key": "k"}
+    )
 
     assert response.status_code == 503
     assert response.json == {

@@ -1,7 +1,6 @@
 """What an operator sees of compute. Limits may be changed here; tokens are set by `pool_register`."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner
 from axons_service.operations.admin_base import ReadOnlyAdmin
@@ -33,18 +32,14 @@ class RunnerAdmin(ReadOnlyAdmin):
 
 
 @admin.register(CourseLimits)
-class CourseLimitsAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class CourseLimitsAdmin(ReadOnlyAdmin):
+    """A course appears with its first job, or by `course_limits`."""
+
     list_display = ("course_key", "site", "max_running", "course_minutes", "learner_minutes", "period")
     list_filter = ("site", "period")
     list_select_related = ("site",)
     search_fields = ("=id", "course_key")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: CourseLimits | None = None) -> tuple[str, ...]:
-        """Whose limits these are never changes."""
-        return () if obj is None else ("site", "course_key")
-
-    def has_delete_permission(self, request: HttpRequest, obj: CourseLimits | None = None) -> bool:
-        return False
+    editable = ("max_running", "course_minutes", "learner_minutes", "period")
 
 
 @admin.register(ComputeUse)
@@ -53,7 +48,6 @@ class ComputeUseAdmin(ReadOnlyAdmin):
     list_filter = ("limits__site", "day")
     list_select_related = ("limits",)
     search_fields = ("=id", "limits__course_key")
-    show_full_result_count = False
 
 
 @admin.register(MachineUse)
@@ -62,4 +56,3 @@ class MachineUseAdmin(ReadOnlyAdmin):
     list_filter = ("pool", "is_closed")
     list_select_related = ("pool",)
     search_fields = ("=id", "runner_name")
-    show_full_result_count = False

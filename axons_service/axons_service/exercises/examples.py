@@ -46,8 +46,17 @@ PROJECT_VALUE: dict[str, Any] = {
     "submissions": [SUBMISSION_VALUE],
     "tries": {"used": 1, "max": 3, "left": 2},
     "best_score": 1.0,
+    "budget": None,
     "cursor": 4711,
     "supplied_model": None,
+    "runs": [v.JOB],
+    "storage": {
+        "used_bytes": 4821100,
+        "quota_bytes": 2147483648,
+        "trash_bytes": 0,
+        "level": "ok",
+        "message": None,
+    },
 }
 LIBRARY_SET = {"title": "Cats and dogs", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
 

@@ -4,7 +4,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from axons_service.jobs.models import Attempt, Checkpoint, Event, Job, Model, Prediction
+from axons_service.jobs.models import (
+    Archive,
+    Attempt,
+    Checkpoint,
+    CourseTurn,
+    Event,
+    Job,
+    LearnerTurn,
+    Model,
+    Prediction,
+)
 from axons_service.jobs.services import attempt_release, job_cancel, job_dispatch
 from axons_service.jobs.states import HELD, TERMINAL, State
 from axons_service.operations.admin_base import ReadOnlyAdmin
@@ -63,6 +73,26 @@ class PredictionAdmin(ReadOnlyAdmin):
     list_display = ("id", "job_id", "model_id", "seconds", "created_at")
     search_fields = ("=id", "=job__id")
     ordering = ("-created_at",)
+
+
+@admin.register(CourseTurn)
+class CourseTurnAdmin(ReadOnlyAdmin):
+    list_display = ("id", "pool", "kind", "limits", "served_at", "waiting_since")
+    list_filter = ("pool", "kind")
+    list_select_related = ("pool", "limits")
+    search_fields = ("=id", "limits__course_key")
+
+
+@admin.register(LearnerTurn)
+class LearnerTurnAdmin(ReadOnlyAdmin):
+    list_display = ("id", "course_turn_id", "served_at", "waiting_since")
+    search_fields = ("=id", "=course_turn__id")
+
+
+@admin.register(Archive)
+class ArchiveAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "first_event", "last_event", "bytes", "created_at")
+    search_fields = ("=id", "=job__id")
 
 
 def _cancel(job: Job) -> bool:

@@ -30,7 +30,15 @@ WAITING_VALUE: dict[str, Any] = {
     "progress": None,
     "metrics": None,
     "failure": None,
-    "queue": {"position": 1, "eta_seconds": 90.0},
+    "queue": {
+        "position": 1,
+        "eta_seconds": 90.0,
+        "eta_low_seconds": 60.0,
+        "eta_high_seconds": 150.0,
+        "measurements": 24,
+        "measured_on": "spec",
+        "reason": None,
+    },
     "cancel_requested": False,
 }
 JOB_VALUE: dict[str, Any] = {
@@ -42,7 +50,15 @@ JOB_VALUE: dict[str, Any] = {
     "finished_at": v.LATER,
     "progress": {"epoch": 15, "epochs": 15},
     "metrics": {"train": {"loss": 0.11, "accuracy": 0.97}, "validation": {"loss": 0.23, "accuracy": 0.92}},
-    "queue": {"position": None, "eta_seconds": None},
+    "queue": {
+        "position": None,
+        "eta_seconds": None,
+        "eta_low_seconds": None,
+        "eta_high_seconds": None,
+        "measurements": 0,
+        "measured_on": None,
+        "reason": None,
+    },
 }
 MODEL_VALUE: dict[str, Any] = {
     "id": v.MODEL,

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from axons_service.operations.admin_base import ReadOnlyAdmin
-from axons_service.training_sets.models import TrainingSet, Upload
+from axons_service.training_sets.models import Export, LeakageCheck, TrainingSet, Upload
 
 
 @admin.register(TrainingSet)
@@ -27,3 +27,17 @@ class UploadAdmin(ReadOnlyAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without the picture's name, which may be a person's."""
         return [name for name in super().get_fields(request, obj) if name != "name"]
+
+
+@admin.register(LeakageCheck)
+class LeakageCheckAdmin(ReadOnlyAdmin):
+    list_display = ("id", "training_set_id", "hidden_id", "exact", "near", "checked_at")
+    search_fields = ("=id", "=training_set__id")
+
+
+@admin.register(Export)
+class ExportAdmin(ReadOnlyAdmin):
+    list_display = ("id", "training_set_id", "day", "state", "done", "total", "bytes", "tries")
+    list_filter = ("state",)
+    search_fields = ("=id", "=training_set__id")
+    ordering = ("-created_at",)

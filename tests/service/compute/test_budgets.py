@@ -133,7 +133,7 @@ def test_what_runs_is_finished_and_what_waits_goes_on_waiting(project: Project) 
     assert place.reason is not None
     assert place.reason.code == "budget_used_up"
     assert place.eta_seconds is None
-    end(running, 1)
+    end(Job.objects.get(pk=running.pk), 1)
     assert Job.objects.get(pk=running.pk).failure_class == "time_limit"
     limits(project, course_minutes=1000)
     assert claim() == waiting

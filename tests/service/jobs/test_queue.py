@@ -124,7 +124,8 @@ def test_the_number_of_queries_is_the_same_for_one_and_for_many(world: World) ->
     with CaptureQueriesContext(connection) as few:
         places(jobs)
     for number in range(8):
-        jobs += [world.training(project=learner_project(world.lms, f"l{number}")) for _ in range(2)]
+        project = learner_project(world.lms, f"l{number}")
+        jobs += [world.training(project=project) for _ in range(2)]
     with CaptureQueriesContext(connection) as many:
         assert len(places(jobs)) == 18
     assert len(few) == len(many) <= 8

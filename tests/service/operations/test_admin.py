@@ -60,6 +60,15 @@ def test_every_model_is_listed_searchable_by_id_and_read_only(model: Any, rf: Re
         "min_runners",
         "max_runners",
         "idle_seconds",
+        "price_per_hour",
+        "currency",
+        "billing_unit_seconds",
+        "start_timeout_seconds",
+    } | {"max_running", "course_minutes", "learner_minutes", "period"} | {
+        "learner_quota_bytes",
+        "course_quota_bytes",
+        "ends_on",
+        "retention_days",
     }
     shown = {*found.get_fields(request), *map(str, found.list_display)}
     hidden = {name for name in NOT_SHOWN if (model._meta.model_name, name) not in SHOWN_ANYWAY}
@@ -148,6 +157,7 @@ def test_even_a_superuser_edits_no_job(world: World) -> None:
 def test_limits_of_a_pool_are_an_operators_to_set(world: World) -> None:
     client = sign_in("view_pool", "change_pool")
     values = {"title": "Fast", "min_runners": 1, "max_runners": 4, "idle_seconds": 60, "is_active": "on", "name": "new"}
+    values |= {"price_per_hour": "1.8", "currency": "EUR", "billing_unit_seconds": 60, "start_timeout_seconds": 900}
     assert client.post(address(Pool, "change", world.pool.pk), values).status_code == 302
     pool = Pool.objects.get(pk=world.pool.pk)
     assert (pool.name, pool.title, pool.max_runners) == ("cpu", "Fast", 4)

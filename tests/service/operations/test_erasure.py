@@ -1,15 +1,19 @@
 """A learner who leaves the LMS leaves nothing here: no row, no object, no name under others' reviews."""
 
 import json
+import uuid
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from axons_service.compute.models import ComputeUse, CourseLimits, Pool
 from axons_service.exercises.models import Project
 from axons_service.grading.models import GradeDelivery, Review, Submission
-from axons_service.jobs.models import Attempt, Event, Job, Model
+from axons_service.jobs.models import Attempt, CourseTurn, Event, Job, LearnerTurn, Model
+from axons_service.operations.models import IdempotentAnswer
 from axons_service.operations.retention import collect, trash
 from axons_service.operations.retention.erasure import learner_erase, learner_hash
 from axons_service.storage import keys, objects
@@ -136,7 +140,31 @@ def test_no_other_table_knows_a_learner() -> None:
         for field in model._meta.get_fields()
         if field.name in names and not field.is_relation
     }
-    assert found == {"Project.learner", "Review.grader", "Trash.deleted_by"}
+    assert found == {
+        "ComputeUse.learner",
+        "IdempotentAnswer.learner",
+        "LearnerTurn.learner",
+        "Project.learner",
+        "Review.grader",
+        "Trash.deleted_by",
+    }
+
+
+@pytest.mark.django_db
+def test_answers_turns_and_used_minutes_of_a_learner_go_too(course: Lms, anna: Caller, ben: Caller) -> None:
+    for caller in (anna, ben):
+        caller.open()
+        limits, _ = CourseLimits.objects.get_or_create(site=course.site, course_key=builders.COURSE)
+        IdempotentAnswer.objects.create(
+            site=course.site, learner=caller.learner, operation="o", key="k", request_sha256="0" * 64,
+            runs_until=timezone.now(), claim=uuid.uuid4(),
+        )  # fmt: skip
+        ComputeUse.objects.create(limits=limits, learner=caller.learner, day=timezone.now().date(), seconds=5)
+        turn, _ = CourseTurn.objects.get_or_create(pool=Pool.objects.get(), kind="training", limits=limits)
+        LearnerTurn.objects.create(course_turn=turn, learner=caller.learner)
+    learner_erase(site=course.site, learner=anna.learner, requested_by="lms")
+    for model in (IdempotentAnswer, ComputeUse, LearnerTurn):
+        assert [row.learner for row in model.objects.all()] == [ben.learner]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,8 @@ from tests.service.jobs.conftest import World
 
 pytestmark = pytest.mark.django_db
 STREAMED = {"project_stream"}
-BY_OTHER_TESTS = {"training_sets_images"}  # needs objects in the store
+# What needs objects in the store has its own test.
+BY_OTHER_TESTS = {"training_sets_images", "training_sets_leakage", "job_log", "exports_read"}
 GETS = sorted(each["operationId"] for _, method, each in documented(document()) if method == "get")
 
 
@@ -47,8 +48,12 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
         "project_models": (anna, f"/projects/{project.pk}/models"),
         "project_predictions": (anna, f"/projects/{project.pk}/predictions"),
         "project_training_sets": (anna, f"/projects/{project.pk}/training-sets"),
+        "leakage_list": (author, "/leakage"),
         "submissions_list": (author, "/submissions"),
         "submissions_read": (anna, f"/submissions/{submission}"),
+        "training_sets_report": (anna, f"/training-sets/{world.training_set.pk}/report"),
+        "trash_list": (anna, f"/projects/{project.pk}/trash"),
+        "uploads_list": (anna, "/uploads"),
         "training_sets_read": (anna, f"/training-sets/{world.training_set.pk}"),
     }
 

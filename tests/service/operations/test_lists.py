@@ -15,7 +15,8 @@ from axons_service.jobs import selectors
 from axons_service.jobs.models import Event, Job, Model, Prediction
 from axons_service.operations.contract import documented
 from axons_service.operations.openapi import document
-from axons_service.training_sets.models import TrainingSet
+from axons_service.storage.models import Trash
+from axons_service.training_sets.models import LeakageCheck, TrainingSet, Upload
 from tests.service import builders
 from tests.service.builders import Caller
 from tests.service.jobs.conftest import World
@@ -67,6 +68,19 @@ class Filled:
             for version in range(first, first + count)
         )
         self.submissions(count, project=world.project)
+        Trash.objects.bulk_create(
+            Trash(project=world.project, kind="job", object_id=uuid.uuid4(), title="t", expires_at=timezone.now())
+            for _ in range(count)
+        )
+        Upload.objects.bulk_create(
+            Upload(project=world.project, purpose="training_set", name="a.jpg", bytes=1, key=uuid.uuid4().hex)
+            for _ in range(count)
+        )
+        made = TrainingSet.objects.filter(project=world.project).order_by("-version")[:count]
+        LeakageCheck.objects.bulk_create(
+            (LeakageCheck(training_set=each, hidden=world.training_set, exact=1, near=0) for each in made),
+            ignore_conflicts=True,
+        )
         Event.objects.bulk_create(
             Event(project=world.project, job=jobs[0], seq=seq, kind="metrics", data={"split": "train", "step": seq})
             for seq in range(1, count + 1)
@@ -155,9 +169,22 @@ LISTS: dict[str, Ask] = {
     "project_training_sets": lambda filled: filled.page("training-sets"),
     "job_metrics": lambda filled: filled.anna.get(f"/jobs/{filled.job.pk}/metrics"),
     "library": lambda filled: filled.author.get("/library"),
+    "leakage_list": lambda filled: filled.grader.get("/leakage"),
+    "trash_list": lambda filled: filled.page("trash"),
+    "uploads_list": lambda filled: filled.anna.get("/uploads"),
 }
-ONE_ROW = {"job", "model", "prediction", "submissions_read", "training_sets_read", "project_stream"}
-FROM_THE_STORE = {"training_sets_images"}  # a page of a manifest: no query depends on it
+ONE_ROW = {
+    "exports_read",
+    "job",
+    "model",
+    "prediction",
+    "project_stream",
+    "submissions_read",
+    "training_sets_leakage",
+    "training_sets_read",
+}
+# a page of a manifest or a report, or a whole log: no query depends on its length
+FROM_THE_STORE = {"job_log", "training_sets_images", "training_sets_report"}
 
 
 def test_every_operation_that_lists_is_among_them() -> None:

@@ -85,6 +85,7 @@ def test_the_figures_are_those_of_the_database(course: Lms, anna: Caller) -> Non
             job=lost, number=number, token_sha256="", lease_expires_at=now, outcome=outcome, ended_at=now
         )
     scored(anna, 0.6, key="k")
+    Job.objects.filter(kind="evaluation").update(state="succeeded")
     GradeDelivery.objects.update(created_at=now - timedelta(seconds=90))
     seen = figures()
     assert (seen["axons_jobs[queued]"], seen["axons_jobs[dispatched]"], seen["axons_jobs[running]"]) == (1, 1, 1)

@@ -100,7 +100,7 @@ class TestLearner:
         body = {"kind": "training", "training_set": str(training_set.pk), "hyperparameters": {}}
         first = retained.read(anna.post("/jobs", body, key="k1"), 201)
         retained.training_set(project, stored_bytes=100 * MIB)
-        assert retained.read(anna.post("/jobs", body, key="k1"), 200)["id"] == first["id"]
+        assert retained.read(anna.post("/jobs", body, key="k1"), 201)["id"] == first["id"]
 
     def test_an_operators_word_for_a_course_wins(self, anna: Caller, project: Project) -> None:
         retained.training_set(project, stored_bytes=100 * MIB)
