@@ -30,6 +30,12 @@ def starter(request: pytest.FixtureRequest, tmp_path: Path, settings: Any) -> It
     yield from _bench(request.param, tmp_path, settings)
 
 
+@pytest.fixture(params=["kubernetes", "ovh"])
+def remote(request: pytest.FixtureRequest, tmp_path: Path, settings: Any) -> Iterator[Bench]:
+    """Every provider that is asked over a network."""
+    yield from _bench(request.param, tmp_path, settings)
+
+
 @pytest.fixture
 def ovh(tmp_path: Path, settings: Any) -> Iterator[OvhBench]:
     for bench in _bench("ovh", tmp_path, settings):

@@ -149,7 +149,7 @@ def test_an_event_that_commits_after_a_later_one_is_not_missed(real_world: World
 
 
 @threaded
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer: ids commit in order")
+@pytest.mark.only_postgres
 def test_two_transactions_that_commit_in_reverse_and_a_hole_between_them(real_world: World) -> None:
     """Ids 1 (slow), 2 (rolled back), 3 (fast) of three projects: 3 comes at once, 1 when it commits, nothing twice."""
     projects = [real_world.project, *(learner_project(real_world.lms, name) for name in ("ben", "cleo"))]

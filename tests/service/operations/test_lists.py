@@ -232,10 +232,9 @@ def test_ten_thousand_rows_cost_no_more_queries_than_ten(filled: Filled) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.only_postgres
 def test_hot_queries_use_an_index(filled: Filled) -> None:
     """EXPLAIN over 10,000 rows beside those that are asked for; a whole table is never read."""
-    if connection.vendor != "postgresql":
-        pytest.skip("needs PostgreSQL: make test-postgres")
     filled.project(FEW)
     filled.submissions(MANY)
     others = filled.projects(1)
