@@ -103,10 +103,9 @@ export function Pictures() {
           <Gallery set={set} label={label} onLabel={setLabel} />
         </>
       ) : report}
-      {set.kind === "project" && set.state !== "preparing" ? <Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard> : null}
       {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
       <details class="ax-details">
-        <summary>{t("Take home or bring along")}</summary>
+        <summary>{own ? t("Take home or bring along") : t("Take home")}</summary>
         {set.state === "ready" ? <TakeHome set={set} /> : null}
         {own ? <ImportZip onSaved={chooseSet} /> : null}
       </details>
@@ -117,6 +116,7 @@ export function Pictures() {
           {set.credits ? <p class="ax-prewrap">{set.credits}</p> : null}
         </details>
       ) : null}
+      {set.kind === "project" && set.state !== "preparing" ? <div class="ax-details ax-row"><Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard></div> : null}
     </>
   );
 }
@@ -143,8 +143,8 @@ function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string |
     return (
       <div class="ax-wash">
         <p><strong>{t("Your pictures are being checked.")}</strong> {t("Each one is opened, turned upright and brought to one size. You may leave this page.")}</p>
-        {set.progress ? <p aria-live="polite">{t("{done} of {total} checked", { done: number(set.progress.done), total: number(set.progress.total) })}</p> : null}
         <ProgressBar value={set.progress && set.progress.total > 0 ? set.progress.done / set.progress.total : null} label={t("Checking pictures")} />
+        {set.progress ? <p class="ax-facts-line" aria-live="polite">{t("{done} of {total} checked", { done: number(set.progress.done), total: number(set.progress.total) })}</p> : null}
       </div>
     );
   }
