@@ -21,7 +21,7 @@ const CASES: Record<string, Case> = {
   "pictures-versions": student(f.bundle({ training_sets: [f.OWN] })),
   "pictures-preparing": student(f.bundle({ training_sets: [f.PREPARING, f.OWN] })),
   "pictures-history": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null, hidden_test_set: null, grading: null }, training_sets: [f.CHANGED, f.OWN] })),
-  "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } })),
+  "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } }), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: "zip", client_id: each.client_id, name: each.name, state: "waiting", url: "/slow", method: "PUT" })), rejected: [] }) }),
   "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
   "upload": student(f.bundle(), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: `id-${each.client_id}`, client_id: each.client_id, name: each.name, state: "arrived", url: "", method: "PUT" })), rejected: [] }) }),
   "upload-slow": student(f.bundle(), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: `id-${each.client_id}`, client_id: each.client_id, name: each.name, state: "waiting", url: "/slow", method: "PUT" })), rejected: [] }), uploads_confirm: (body) => ok({ arrived: body["uploads"], missing: [] }) }),
@@ -118,6 +118,7 @@ class SlowRequest {
     else setTimeout(() => this.upload.onprogress?.({ loaded: body.size * 0.4 }), 400);
   }
 }
+if (name === "pictures-none") puts = 3;
 if (name === "upload-slow" || name === "pictures-none") window.XMLHttpRequest = SlowRequest as unknown as typeof XMLHttpRequest;
 
 window.fetch = async (input, init) => {

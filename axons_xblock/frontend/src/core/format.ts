@@ -27,7 +27,7 @@ export function bytes(size: number): string {
   }
   const n = number(value, value >= 100 || place === 0 ? 0 : 1);
   switch (place) {
-    case 0: return unit(value, "byte");
+    case 0: return new Intl.NumberFormat(getLocale(), { style: "unit", unit: "byte", unitDisplay: "long", maximumFractionDigits: 0 }).format(value);
     case 1: return t("{n} KiB", { n });
     case 2: return t("{n} MiB", { n });
     case 3: return t("{n} GiB", { n });
@@ -35,7 +35,7 @@ export function bytes(size: number): string {
   }
 }
 
-function unit(value: number, name: "second" | "minute" | "hour" | "millisecond" | "byte", digits = 0): string {
+function unit(value: number, name: "second" | "minute" | "hour" | "millisecond", digits = 0): string {
   return new Intl.NumberFormat(getLocale(), { style: "unit", unit: name, unitDisplay: "short", maximumFractionDigits: digits }).format(value);
 }
 

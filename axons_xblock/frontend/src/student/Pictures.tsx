@@ -68,6 +68,16 @@ export function Pictures() {
       </>
     );
   }
+  const drawers = (
+    <div class="ax-drawers">
+      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
+      <details class="ax-details">
+        <summary>{own ? t("Take home or bring along") : t("Take home")}</summary>
+        {set.state === "ready" ? <TakeHome set={set} /> : null}
+        {own ? <ImportZip onSaved={chooseSet} /> : null}
+      </details>
+    </div>
+  );
   const report = set.report && set.report.length > 0 ? <Report key={`${set.id}-${set.state}`} set={set} /> : null;
   return (
     <>
@@ -100,15 +110,10 @@ export function Pictures() {
             {own ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
           </div>
           {report}
+          {drawers}
           <Gallery set={set} label={label} onLabel={setLabel} />
         </>
-      ) : report}
-      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
-      <details class="ax-details">
-        <summary>{own ? t("Take home or bring along") : t("Take home")}</summary>
-        {set.state === "ready" ? <TakeHome set={set} /> : null}
-        {own ? <ImportZip onSaved={chooseSet} /> : null}
-      </details>
+      ) : <>{report}{drawers}</>}
       {set.licence || set.credits ? (
         <details class="ax-details">
           <summary>{t("Licence and credits")}</summary>
