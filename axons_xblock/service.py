@@ -36,6 +36,11 @@ class ServiceClient:
         """GET, the decoded JSON; raises `Problem`."""
         return self._send("GET", path, query=query)
 
+    def get_text(self, path: str) -> str:
+        """GET of what the service answers as a plain text, such as a job's log; raises `Problem`."""
+        text: str = self._send("GET", path, text=True)
+        return text
+
     def post(self, path: str, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> Any:
         """POST `body` as JSON, the decoded JSON; raises `Problem`."""
         return self._send("POST", path, body=body, idempotency_key=idempotency_key)
@@ -48,6 +53,7 @@ class ServiceClient:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
         idempotency_key: str | None = None,
+        text: bool = False,
     ) -> Any:
         headers = {"Authorization": f"Bearer {mint(self.config, self.identity)}", "Accept": "application/json"}
         if idempotency_key is not None:
@@ -63,6 +69,8 @@ class ServiceClient:
                 timeout=(min(CONNECT_TIMEOUT_SECONDS, timeout), timeout),
                 allow_redirects=False,  # a redirect would carry the signature to another address
             ) as response:
+                if text and response.ok and not response.is_redirect:
+                    return response.content.decode(errors="replace")
                 return _decode(method, path, response)
         except requests.RequestException as error:
             log.warning("Axons: %s %s failed: %s", method, path, error)

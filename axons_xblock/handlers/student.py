@@ -24,6 +24,7 @@ _READABLE = [
         r"/submissions/{id}",
     )
 ]
+_LOG = re.compile(rf"/jobs/{_ID}/log")
 _PROJECT = re.compile(rf"/projects/{_ID}(/events|/trash|/training-sets)?")
 _TRASH_KINDS = ("training_set", "job", "model", "project")
 _QUERY = {"after", "cursor", "label", "split", "limit", "show", "purpose"}
@@ -50,7 +51,8 @@ class StudentAPI:
         }
 
     def read(self, data: Json) -> Any:
-        """A GET of the service, for pages that cannot reach it: what a page needs, of the caller's project."""
+        """A GET of the service, for pages that cannot reach it: what a page needs, of the caller's project. A log is
+        a text at the service, and a JSON string here."""
         path = data.get("path")
         query = data.get("query", {})
         if not isinstance(path, str) or not isinstance(query, dict):
@@ -60,6 +62,8 @@ class StudentAPI:
             raise bad_request(message, names=", ".join(sorted(_QUERY)))
         client = access.client_of(self.block)
         project = _PROJECT.fullmatch(path)
+        if _LOG.fullmatch(path):
+            return client.get_text(path)
         if project:
             self._require_own_project(project["id"])
         elif not any(pattern.fullmatch(path) for pattern in _READABLE):

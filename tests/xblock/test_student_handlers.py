@@ -290,6 +290,21 @@ def test_what_a_page_needs_can_be_read(service: TrainingService, path: str) -> N
     assert service.received[0].path == f"/api/v1{path}?after=3"
 
 
+def test_a_jobs_log_comes_as_a_json_string(service: TrainingService) -> None:
+    service.answer("GET", "/api/v1/jobs/1/log", "epoch 1")
+
+    response = call(block_at(service), "read", {"path": "/jobs/1/log"})
+
+    assert isinstance(response.json, str)
+    assert "epoch 1" in response.json
+
+
+def test_a_refused_log_says_why(service: TrainingService) -> None:
+    service.answer("GET", "/api/v1/jobs/1/log", {"code": "not_found", "detail": "There is no such job."}, 404)
+
+    assert error(call(block_at(service), "read", {"path": "/jobs/1/log"})) == (404, "not_found")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -1,5 +1,5 @@
 /** Recorded-looking data for the gallery and the tests; nothing of this is shipped. */
-import type { Budget, Bundle, Evaluation, Job, Leakage, Library, MetricPoint, Model, Prediction, ProjectState, Spec, Storage, StudioData, Submission, TrainingSet, TrashEntry } from "../src/core/types";
+import type { Budget, Bundle, Evaluation, Export, Job, Leakage, Library, MetricPoint, Model, Prediction, ProjectState, Spec, Storage, StudioData, Submission, TrainingSet, TrashEntry } from "../src/core/types";
 
 export const NOW = Date.now();
 export const ago = (minutes: number): string => new Date(NOW - minutes * 60_000).toISOString();
@@ -50,6 +50,7 @@ export const LEAK: Leakage = {
     { sha256: "2", name: "IMG_2002.jpg", label: "dog", hidden_name: "dog-003.jpg", hidden_label: "dog", kind: "near", distance: 6, url: shot(5, 3) },
   ],
 };
+export const EXPORT: Export = { id: "zip-1", training_set: "set-own", state: "preparing", done: 511, total: 1402, bytes: null, url: null, message: null, created_at: ago(0.1) };
 export const PREPARING: TrainingSet = { ...OWN, id: "set-prep", version: 3, state: "preparing", report: [], image_count: 0, counts: {}, created_at: ago(0.3), progress: { done: 812, total: 2000 } };
 
 /** What an earlier visit left at the service. */

@@ -21,9 +21,10 @@ const CASES: Record<string, Case> = {
   "pictures-versions": student(f.bundle({ training_sets: [f.OWN] })),
   "pictures-preparing": student(f.bundle({ training_sets: [f.PREPARING, f.OWN] })),
   "pictures-history": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null, hidden_test_set: null, grading: null }, training_sets: [f.CHANGED, f.OWN] })),
-  "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } })),
+  "pictures-none": student(f.bundle({ starter_set: null, spec: { ...f.SPEC, starter_set: null } }), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: "zip", client_id: each.client_id, name: each.name, state: "waiting", url: "/slow", method: "PUT" })), rejected: [] }) }),
   "pictures-error": student(f.bundle(), { read: () => ({ status: 500, body: { error: { code: "http_500", message: "The pictures could not be listed through our fault. Try again." } } }) }),
   "upload": student(f.bundle(), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: `id-${each.client_id}`, client_id: each.client_id, name: each.name, state: "arrived", url: "", method: "PUT" })), rejected: [] }) }),
+  "upload-slow": student(f.bundle(), { uploads: (body) => ok({ uploads: (body["files"] as { client_id: string; name: string }[]).map((each) => ({ id: `id-${each.client_id}`, client_id: each.client_id, name: each.name, state: "waiting", url: "/slow", method: "PUT" })), rejected: [] }), uploads_confirm: (body) => ok({ arrived: body["uploads"], missing: [] }) }),
   "upload-broken": student(f.bundle(), { uploads: () => down }),
   "upload-full": student(f.bundle(), { uploads: () => ({ status: 422, body: { error: { code: "too_many_uploads", message: "At most 2,500 pictures may wait to be saved; with these it would be 2,612. Save what you have as a training set first, or throw it away." } } }) }),
   "upload-missing": { ...student(f.bundle(), { uploads_confirm: (body) => ok({ arrived: [], missing: (body["uploads"] as string[]).map((id) => ({ id, reason: "It has not arrived. Send it again." })) }) }), args: { uploads: f.EARLIER } },
@@ -83,7 +84,11 @@ function read(path: string, parameters: Record<string, string | number>): unknow
     });
     return { images, next: "24" };
   }
-  if (path === "/training-sets") return { training_sets: [f.CHANGED, f.OWN, { ...f.OWN, id: "set-first", version: 1, parent: null }], next: null };
+  if (path.endsWith("/training-sets")) return { results: [f.CHANGED, f.OWN, { ...f.OWN, id: "set-first", version: 1, parent: null, changes: { kind: "pictures", counts: { added: 44 }, renames: {}, reverted_to: null } }], next: null };
+  if (path.endsWith("/report")) return { lines: [], next: null };
+  if (path.startsWith("/exports/")) return name === "pictures-versions" ? { ...f.EXPORT, state: "ready", done: 1402, bytes: 96_400_000, url: "#" } : f.EXPORT;
+  if (path.endsWith("/log")) return Array.from({ length: 15 }, (_, i) => `epoch ${i + 1}: train loss ${(2 / (i + 1)).toFixed(2)}, validation accuracy ${(60 + i * 2.4).toFixed(1)} %`).join("\n");
+  if (path.endsWith("/metrics") && path.includes("job-5")) return { train: [], validation: [], resources: [] };
   if (path.endsWith("/metrics")) {
     const curves = path.includes("job-4") ? running : path.includes("job-1") ? f.curve(30, 0.7, 2.2) : f.curve(15, 1.04);
     return { ...curves, resources: [{ cpu_percent: 187 / 2, memory_bytes: 1_840_000_000, ...(path.includes("job-4") ? { gpu_percent: 71, gpu_memory_bytes: 3_200_000_000, gpu_power_watts: 118 } : {}) }] };
@@ -96,6 +101,26 @@ function read(path: string, parameters: Record<string, string | number>): unknow
   return null;
 }
 
+/** A line on which three files get through and the others stand still. */
+let puts = 0;
+class SlowRequest {
+  upload: { onprogress: ((event: { loaded: number }) => void) | null; onload: (() => void) | null } = { onprogress: null, onload: null };
+  onload: (() => void) | null = null;
+  onabort: (() => void) | null = null;
+  onerror: (() => void) | null = null;
+  status = 200;
+  open(): void { /* it goes nowhere */ }
+  setRequestHeader(): void { /* nobody reads it */ }
+  abort(): void { this.onabort?.(); }
+  send(body: Blob): void {
+    puts += 1;
+    if (puts <= 3) setTimeout(() => this.onload?.(), 300);
+    else setTimeout(() => this.upload.onprogress?.({ loaded: body.size * 0.4 }), 400);
+  }
+}
+if (name === "pictures-none") puts = 3;
+if (name === "upload-slow" || name === "pictures-none") window.XMLHttpRequest = SlowRequest as unknown as typeof XMLHttpRequest;
+
 window.fetch = async (input, init) => {
   const handler = String(input).split("/handler/")[1] ?? "";
   const body = JSON.parse(String(init?.body ?? "{}")) as Record<string, unknown>;
@@ -104,6 +129,7 @@ window.fetch = async (input, init) => {
   if (special) answer = special(body);
   else if (handler === "open") answer = chosen?.open?.() ?? down;
   else if (handler === "read") answer = ok(read(String(body["path"]), (body["query"] ?? {}) as Record<string, string>));
+  else if (handler === "export_create") answer = ok(f.EXPORT);
   else if (handler === "staff_review") answer = ok({ ...f.REVIEWED, id: String(body["submission"]) });
   else answer = down;
   if (answer.never) await new Promise(() => undefined);

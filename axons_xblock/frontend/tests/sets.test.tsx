@@ -152,7 +152,7 @@ describe("history", () => {
     details.open = true;
     details.dispatchEvent(new Event("toggle"));
     await wait();
-    expect(sent("read").some((body) => body["path"] === "/training-sets")).toBe(true);
+    expect(sent("read").some((body) => body["path"] === `/projects/${f.project().id}/training-sets`)).toBe(true);
     await press("Back to this");
     expect(sent("training_set_revert")[0]).toMatchObject({ training_set: f.OWN.id, newest: 3 });
   });

@@ -112,7 +112,7 @@ describe("the trash", () => {
     expect(second).toContain("by course staff");
     expect(third).toContain("Everything from before the course ended");
     expect(third).toContain("1 day left");
-    expect(text()).toContain("Used here: 900 MB of 2.1 GB.");
+    expect(text()).toContain("Used here: 858 MiB of 2 GiB.");
     await press("Restore");
     await until(() => lines().length === 2);
     expect(sent("trash_restore")).toEqual([{ entry: "t-3" }]);

@@ -318,7 +318,7 @@ describe("the upload queue", () => {
     await settled();
     expect(far.puts).toEqual(["bare.PNG"]);
     expect(named("empty.jpg").message).toBe("“empty.jpg” is empty.");
-    expect(named("large.jpg").message).toContain("30 MB");
+    expect(named("large.jpg").message).toContain("28.6 MiB; a picture may have at most");
     expect(named("notes.txt").message).toBe("“notes.txt” is not a JPEG, PNG or WebP picture.");
   });
 

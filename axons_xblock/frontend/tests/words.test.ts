@@ -46,8 +46,8 @@ describe("translation", () => {
 describe("numbers", () => {
   it("have units and sensible digits", () => {
     expect(percent(0.9637)).toBe("96.4%");
-    expect(bytes(999)).toBe("999 byte");
-    expect(bytes(1_840_000_000)).toBe("1.8 GB");
+    expect(bytes(999)).toBe("999 bytes");
+    expect(bytes(1_840_000_000)).toBe("1.7 GiB");
     expect(significant(0.0031249)).toBe("0.00312");
     expect(significant(Number.NaN)).toBe("–");
   });

@@ -146,7 +146,20 @@ export class Api {
     return this.handler<T>("read", { path, query });
   }
 
-  private async readDirect<T>(path: string, query: Query, again = true): Promise<T> {
+  /** A plain text of the service, such as a job's log; through the block it comes as a JSON string. */
+  async readText(path: string): Promise<string> {
+    if (this.direct) {
+      try {
+        return await this.readDirect<string>(path, {}, true, true);
+      } catch (error) {
+        if (asError(error).status !== 0) throw error;
+        this.markUnreachable();
+      }
+    }
+    return (await this.handler<string | null>("read", { path })) ?? "";
+  }
+
+  private async readDirect<T>(path: string, query: Query, again = true, plain = false): Promise<T> {
     const token = await this.readToken();
     const url = new URL(this.base + path);
     for (const [key, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(key, String(value));
@@ -156,8 +169,9 @@ export class Api {
       const response = await fetch(url, { headers: { Authorization: `Bearer ${token}`, Accept: "application/json" }, signal: abort.signal, credentials: "omit" });
       if (response.status === 401 && again) {
         this.expireToken();
-        return await this.readDirect<T>(path, query, false);
+        return await this.readDirect<T>(path, query, false, plain);
       }
+      if (plain && response.ok) return (await response.text()) as T;
       return await answer<T>(response);
     } catch (error) {
       throw asError(error);

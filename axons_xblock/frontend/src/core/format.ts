@@ -17,16 +17,22 @@ export function significant(value: number, digits = 3): string {
   return new Intl.NumberFormat(getLocale(), small ? { notation: "scientific", maximumSignificantDigits: digits } : { maximumSignificantDigits: digits }).format(value);
 }
 
+/** In the binary units that the service's own sentences and the operator's limits use. */
 export function bytes(size: number): string {
-  const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
   let value = size;
   let place = 0;
-  while (value >= 1000 && place < units.length - 1) {
-    value /= 1000;
+  while (value >= 1024 && place < 4) {
+    value /= 1024;
     place += 1;
   }
-  const digits = value >= 100 || place === 0 ? 0 : 1;
-  return new Intl.NumberFormat(getLocale(), { style: "unit", unit: units[place] ?? "byte", unitDisplay: "short", maximumFractionDigits: digits }).format(value);
+  const n = number(value, value >= 100 || place === 0 ? 0 : 1);
+  switch (place) {
+    case 0: return new Intl.NumberFormat(getLocale(), { style: "unit", unit: "byte", unitDisplay: "long", maximumFractionDigits: 0 }).format(value);
+    case 1: return t("{n} KiB", { n });
+    case 2: return t("{n} MiB", { n });
+    case 3: return t("{n} GiB", { n });
+    default: return t("{n} TiB", { n });
+  }
 }
 
 function unit(value: number, name: "second" | "minute" | "hour" | "millisecond", digits = 0): string {

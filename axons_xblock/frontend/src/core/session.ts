@@ -274,6 +274,11 @@ export class Session {
     return this.api.read(`/training-sets/${set}/images`, query);
   }
 
+  /** Everything that the runners of a job logged. */
+  log(job: string): Promise<string> {
+    return this.api.readText(`/jobs/${job}/log`);
+  }
+
   model(id: string): Promise<Model> {
     return this.api.read(`/models/${id}`);
   }

@@ -1,5 +1,5 @@
 /** What the page says about waiting: the place in line, when it starts, what it waits for, and what is left to compute. */
-import { day, duration, number, percent, span } from "./format";
+import { day, duration, number, span } from "./format";
 import { t, tn } from "./i18n";
 import type { Budget, Job, Queue, QueueReason } from "./types";
 
@@ -44,15 +44,15 @@ export function budgetLeft(budget: Budget): string {
   }
 }
 
-/** A warning from 80 % on, and at the end what to do; empty while there is enough. */
+/** Said from 80 % on after what is left: when it is renewed, and at the end what to do; empty while there is enough. */
 export function budgetWarning(budget: Budget): string {
   if (budget.state === "ok") return "";
   const renewed = budget.renewed_on ? t("They are renewed on {day}.", { day: day(budget.renewed_on) }) : "";
   const used = budget.state === "used_up"
     ? t("No new training starts now; one that runs is finished. No try was used.")
-    : t("{share} of the compute minutes are used.", { share: percent(Math.floor((budget.used_minutes / budget.limit_minutes) * 100) / 100, 0) });
+    : "";
   const raised = budget.state !== "used_up" ? "" : budget.scope === "exercise"
     ? t("Your educator can raise the limit.")
     : t("The administrator of the training service can raise the limit.");
-  return [used, renewed, raised].filter(Boolean).join(" ");
+  return [renewed, used, raised].filter(Boolean).join(" ");
 }

@@ -103,7 +103,7 @@ export function Submissions({ session, state }: { session: Session; state: State
           </table>
         </div>
       ) : null}
-      {next !== null ? <Button busy={load.busy} onClick={() => void load.run(next)}>{t("Load more")}</Button> : null}
+      {next !== null ? <Button small busy={load.busy} onClick={() => void load.run(next)}>{t("Load more")}</Button> : null}
     </section>
   );
 }

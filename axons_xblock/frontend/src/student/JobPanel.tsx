@@ -10,6 +10,7 @@ import { queueSentence } from "../core/waiting";
 import { Announce, Button, Notice, Problem, ProgressBar } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
 import { useDesk } from "./context";
+import { Log } from "./Log";
 import { Discard } from "./Trash";
 
 export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: CurveData }) {
@@ -68,12 +69,7 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
           <Discard kind="job" object={job.id}>{t("Delete this run")}</Discard>
         </div>
       ) : null}
-      {curves.log.length > 0 ? (
-        <details class="ax-details">
-          <summary>{t("Log")}</summary>
-          <pre class="ax-log" tabIndex={0} dir="ltr">{curves.log.join("\n")}</pre>
-        </details>
-      ) : null}
+      {curves.log.length > 0 || job.started_at ? <Log key={job.id} job={job} over={over} live={curves.log} /> : null}
     </section>
   );
 }

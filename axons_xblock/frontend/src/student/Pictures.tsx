@@ -68,6 +68,16 @@ export function Pictures() {
       </>
     );
   }
+  const drawers = (
+    <div class="ax-drawers">
+      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
+      <details class="ax-details">
+        <summary>{own ? t("Take home or bring along") : t("Take home")}</summary>
+        {set.state === "ready" ? <TakeHome set={set} /> : null}
+        {own ? <ImportZip onSaved={chooseSet} /> : null}
+      </details>
+    </div>
+  );
   const report = set.report && set.report.length > 0 ? <Report key={`${set.id}-${set.state}`} set={set} /> : null;
   return (
     <>
@@ -100,16 +110,10 @@ export function Pictures() {
             {own ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
           </div>
           {report}
+          {drawers}
           <Gallery set={set} label={label} onLabel={setLabel} />
         </>
-      ) : report}
-      {set.kind === "project" && set.state !== "preparing" ? <Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard> : null}
-      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
-      <details class="ax-details">
-        <summary>{t("Take home or bring along")}</summary>
-        {set.state === "ready" ? <TakeHome set={set} /> : null}
-        {own ? <ImportZip onSaved={chooseSet} /> : null}
-      </details>
+      ) : <>{report}{drawers}</>}
       {set.licence || set.credits ? (
         <details class="ax-details">
           <summary>{t("Licence and credits")}</summary>
@@ -117,6 +121,7 @@ export function Pictures() {
           {set.credits ? <p class="ax-prewrap">{set.credits}</p> : null}
         </details>
       ) : null}
+      {set.kind === "project" && set.state !== "preparing" ? <div class="ax-details ax-row"><Discard kind="training_set" object={set.id}>{t("Delete this version")}</Discard></div> : null}
     </>
   );
 }
@@ -143,8 +148,8 @@ function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string |
     return (
       <div class="ax-wash">
         <p><strong>{t("Your pictures are being checked.")}</strong> {t("Each one is opened, turned upright and brought to one size. You may leave this page.")}</p>
-        {set.progress ? <p aria-live="polite">{t("{done} of {total} checked", { done: number(set.progress.done), total: number(set.progress.total) })}</p> : null}
         <ProgressBar value={set.progress && set.progress.total > 0 ? set.progress.done / set.progress.total : null} label={t("Checking pictures")} />
+        {set.progress ? <p class="ax-facts-line" aria-live="polite">{t("{done} of {total} checked", { done: number(set.progress.done), total: number(set.progress.total) })}</p> : null}
       </div>
     );
   }

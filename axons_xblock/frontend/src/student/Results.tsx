@@ -83,7 +83,7 @@ export function Results() {
           <ul>{model.artifacts.map((file) => <li key={file.name}>{file.url ? <a href={file.url} download={file.name}>{file.name}</a> : file.name} <span class="ax-hint">{bytes(file.bytes)}</span></li>)}</ul>
         </details>
       ) : null}
-      {model.source === "trained" ? <Discard kind="model" object={model.id}>{t("Delete this model")}</Discard> : null}
+      {model.source === "trained" ? <div class="ax-details ax-row"><Discard kind="model" object={model.id}>{t("Delete this model")}</Discard></div> : null}
     </>
   );
 }

@@ -127,6 +127,7 @@ function Exercise({ session, state, project }: { session: Session; state: State;
   const [moved, setMoved] = useState(0);
   const [last, setLast] = useState<TrashEntry | null>(null);
   const [changes, setChanges] = useState(0);
+  const [trashAsked, setTrashAsked] = useState(0);
 
   const uid = useUid();
   const go = (next: Step) => {
@@ -151,12 +152,16 @@ function Exercise({ session, state, project }: { session: Session; state: State;
   };
   const desk: Desk = { session, state, project, set, chooseSet, model, chooseModel, go, discarded };
   const rail = steps(project, set);
+  const trash = <TrashPanel changes={changes} asked={trashAsked} />;
   return (
     <DeskContext.Provider value={desk}>
-      <StorageNotice project={project} />
+      <StorageNotice project={project} onTrash={() => setTrashAsked((count) => count + 1)} />
       {last ? <UndoLine key={last.id} entry={last} onDone={undone} /> : null}
       {inferenceOnly ? (
-        <div class="ax-card"><TryIt /></div>
+        <>
+          <div class="ax-card"><TryIt /></div>
+          {trash}
+        </>
       ) : (
         <div class="ax-layout">
           <Rail steps={rail} current={step} go={go} />
@@ -173,10 +178,10 @@ function Exercise({ session, state, project }: { session: Session; state: State;
                 </section>
               ) : null,
             )}
+            {trash}
           </div>
         </div>
       )}
-      <TrashPanel changes={changes} />
     </DeskContext.Provider>
   );
 }

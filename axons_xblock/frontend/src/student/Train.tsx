@@ -54,11 +54,11 @@ export function Train() {
             {set ? <>{t("Pictures:")} <strong><bdi>{setTitle(set)}</bdi></strong> · {tn("{n} picture", "{n} pictures", set.image_count)}</> : t("No pictures yet.")}{" "}
             <button type="button" class="ax-link" onClick={() => go("pictures")}>{t("Change")}</button>
           </p>
+          <BudgetNote budget={project.budget} />
           {/* A second run would only wait behind the first one. */}
           <Button look="primary" icon="play" type="submit" busy={train.busy} disabled={!ready || Boolean(running)}>{t("Train")}</Button>
           {running ? <p class="ax-help">{t("A run is under way. You can change the values for the next one meanwhile.")}</p> : null}
           {set && !ready ? <Notice kind="info"><p>{set.state === "preparing" ? t("Your pictures are still being checked; training can start right after.") : t("This version of the pictures cannot be used. Choose another one.")}</p></Notice> : null}
-          <BudgetNote budget={project.budget} />
           <Problem error={train.error} />
         </div>
         <fieldset class="ax-choices ax-choices-stacked">

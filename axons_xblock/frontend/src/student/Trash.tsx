@@ -52,19 +52,22 @@ export function UndoLine({ entry, onDone }: { entry: TrashEntry; onDone: () => v
 }
 
 /** How full it is, from 80 % on, in the service's own words. */
-export function StorageNotice({ project }: { project: ProjectState }) {
+export function StorageNotice({ project, onTrash }: { project: ProjectState; onTrash: () => void }) {
   const storage = project.storage;
   if (!storage?.message) return null;
+  const empty = storage.trash_bytes <= 0;
   return (
     <div class="ax-room">
       <Notice kind={storage.level === "full" ? "error" : "warning"} title={storage.level === "full" ? t("There is no room left") : t("The room is getting short")}>
         <p>{storage.message}</p>
+        {empty ? null : <div class="ax-row"><Button small icon="trash" onClick={onTrash}>{t("Open the trash")}</Button></div>}
       </Notice>
     </div>
   );
 }
 
-export function TrashPanel({ changes }: { changes: number }) {
+/** `asked` counts how often something else on the page asked for it to be opened. */
+export function TrashPanel({ changes, asked }: { changes: number; asked: number }) {
   const { session, project } = useDesk();
   const [open, setOpen] = useState(false);
   const [entries, setEntries] = useState<TrashEntry[] | null>(null);
@@ -77,14 +80,21 @@ export function TrashPanel({ changes }: { changes: number }) {
   useEffect(() => {
     if (open) void load.run();
   }, [open, changes]);
+  const panel = useRef<HTMLDetailsElement>(null);
+  useEffect(() => {
+    if (asked === 0 || !panel.current) return;
+    panel.current.open = true;
+    panel.current.querySelector("summary")?.focus();
+    panel.current.scrollIntoView({ block: "start" });
+  }, [asked]);
   const filled = project.storage?.trash_bytes ?? 0;
   const quota = project.storage?.quota_bytes ?? null;
   const used = project.storage?.used_bytes ?? 0;
   const something = project.training_sets.length + project.jobs.length + project.models.length > 0;
   return (
-    <details class="ax-details ax-trash" onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details ref={panel} class="ax-details ax-trash" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{filled > 0 ? t("Trash: {size}", { size: bytes(filled) }) : t("Trash")}</summary>
-      <p class="ax-hint">
+      <p class="ax-help">
         {t("What you delete can be brought back for 14 days. Until then it takes up room.")}{" "}
         {quota === null ? null : t("Used here: {used} of {quota}.", { used: bytes(used), quota: bytes(quota) })}
       </p>

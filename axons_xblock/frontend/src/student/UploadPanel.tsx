@@ -67,7 +67,7 @@ function Progress({ totals, queue }: { totals: Totals; queue: UploadQueue }) {
         </div>
       </div>
       <ProgressBar value={share} label={t("Sending pictures")} />
-      <p class="ax-sending-facts">{done && totals.skipped > 0
+      <p class="ax-facts-line">{done && totals.skipped > 0
         ? tn("{n} file had arrived before and was skipped.", "{n} files had arrived before and were skipped.", totals.skipped)
         : facts.map((fact) => <span key={fact} class="ax-num">{fact}</span>)}</p>
       {done ? null : <Held connection={connection} onNow={() => queue.retry()} />}

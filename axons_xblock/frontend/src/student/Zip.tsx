@@ -1,13 +1,14 @@
 /** A training set as a zip to take home, and a zip as a new training set. */
 import { useRef, useState } from "preact/hooks";
-import { bytes, number } from "../core/format";
+import { bytes, number, percent } from "../core/format";
 import { t } from "../core/i18n";
 import { randomId } from "../core/keys";
 import { useAsk } from "../core/session";
 import type { Export, TrainingSet } from "../core/types";
 import { putWithXhr, TransferError } from "../core/transfer";
 import { ApiError } from "../core/api";
-import { Button, Notice, Problem, ProgressBar } from "../ui/basics";
+import { setTitle } from "../core/words";
+import { Button, Icon, Notice, Problem, ProgressBar } from "../ui/basics";
 import { useDesk } from "./context";
 
 export function TakeHome({ set }: { set: TrainingSet }) {
@@ -17,16 +18,17 @@ export function TakeHome({ set }: { set: TrainingSet }) {
   const mine = found?.training_set === set.id ? found : null;
   return (
     <div class="ax-zip">
+      <h4>{t("Take “{name}” home", { name: setTitle(set) })}</h4>
       <p class="ax-help">{t("All pictures in folders named as their classes, as most tools read them. The zip is kept for a day.")}</p>
       {mine?.state === "preparing" ? (
         <>
-          <p aria-live="polite">{t("{done} of {total} packed", { done: number(mine.done), total: number(mine.total) })}</p>
           <ProgressBar value={mine.total > 0 ? mine.done / mine.total : null} label={t("Packing the zip")} />
+          <p class="ax-facts-line" aria-live="polite">{t("{done} of {total} packed", { done: number(mine.done), total: number(mine.total) })}</p>
         </>
       ) : mine?.state === "ready" && mine.url ? (
-        <p><a class="ax-button ax-primary" href={mine.url} download>{t("Save the zip ({size})", { size: bytes(mine.bytes ?? 0) })}</a></p>
+        <p><a class="ax-button ax-primary ax-small" href={mine.url} download><Icon name="download" size={18} />{t("Save the zip ({size})", { size: bytes(mine.bytes ?? 0) })}</a></p>
       ) : (
-        <Button busy={ask.busy} onClick={() => void ask.run()}>{t("Make a zip")}</Button>
+        <Button small icon="download" busy={ask.busy} onClick={() => void ask.run()}>{t("Make a zip")}</Button>
       )}
       {mine?.state === "failed" ? <Notice kind="error"><p>{mine.message}</p></Notice> : null}
       {mine?.state === "expired" ? <Notice kind="warning"><p>{t("This zip is no longer kept. Make a new one.")}</p></Notice> : null}
@@ -57,6 +59,7 @@ export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
   });
   return (
     <div class="ax-zip">
+      <h4>{t("Bring a zip along")}</h4>
       <p class="ax-help">{t("Have a zip with one folder for each class? Bring it along as a new training set.")}</p>
       <input
         ref={input} type="file" class="ax-visually-hidden" accept=".zip,application/zip" tabIndex={-1} aria-label={t("A zip of pictures")}
@@ -66,8 +69,13 @@ export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
           if (file) void bring.run(file);
         }}
       />
-      {share === null ? null : <ProgressBar value={share} label={t("Sending the zip")} />}
-      <Button icon="upload" busy={bring.busy} onClick={() => input.current?.click()}>{t("Choose a zip")}</Button>
+      {share === null ? null : (
+        <>
+          <ProgressBar value={share} label={t("Sending the zip")} />
+          <p class="ax-facts-line">{share < 1 ? t("{share} sent", { share: percent(share, 0) }) : t("Being opened…")}</p>
+        </>
+      )}
+      <Button small icon="upload" busy={bring.busy} onClick={() => input.current?.click()}>{t("Choose a zip")}</Button>
       <Problem error={bring.error} />
     </div>
   );

@@ -21,6 +21,7 @@ const PATHS: Record<string, string> = {
   search: "M9 14.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11M13 13l4 4",
   trash: "M4 5.5h12M8 5.5V3.5h4v2M5.5 5.5l.8 11h7.4l.8-11M8.5 8.5v5M11.5 8.5v5",
   folder: "M2.5 5h5l2 2h8v9.5h-15zM2.5 9h15",
+  download: "M10 3.5V13M6.5 9.5L10 13l3.5-3.5M4 16.5h12",
   pause: "M7 4.5v11M13 4.5v11",
   undo: "M7 4L3.5 7.5 7 11M4 7.5h8a4.5 4.5 0 0 1 0 9H8",
 };
