@@ -47,7 +47,7 @@ def pool_scale(*, pool_id: int) -> None:
     for runner in gone:
         _work_give_back(runner)
     with transaction.atomic():
-        pool = Pool.objects.select_for_update().get(pk=pool_id)
+        pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
         provider = provider_of(pool)
         if not provider.starts_runners:
             return
@@ -62,14 +62,14 @@ def pool_scale(*, pool_id: int) -> None:
             Runner(pool=pool, name=f"{pool.name}-{uuid.uuid4().hex[:8]}") for _ in range(missing)
         )
     with transaction.atomic():
-        pool = Pool.objects.select_for_update().get(pk=pool_id)
+        pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
         _start(pool, provider)
 
 
 @transaction.atomic
 def _see(pool_id: int) -> list[Runner]:
     """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown machines."""
-    pool = Pool.objects.select_for_update().get(pk=pool_id)
+    pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
     provider = provider_of(pool)
     known = list(pool.runners.exclude(state=Runner.State.GONE))
     machines = provider.machines()

@@ -24,7 +24,8 @@ def events_after(project_id: UUID, after: int, limit: int) -> list[dict[str, Any
     """
     rows = Event.objects.filter(project_id=project_id, pk__gt=after).exclude(HIDDEN).order_by("pk")[:limit]
     found = {event.pk: event_output(event) for event in rows}
-    archives = Archive.objects.filter(project_id=project_id, last_event__gt=after).order_by("first_event")
+    archives = Archive.objects.filter(project_id=project_id, last_event__gt=after, job__purged_at__isnull=True)
+    archives = archives.order_by("first_event")
     for archive in archives.select_related("job__project__exercise"):
         if len(found) >= limit and archive.first_event > sorted(found)[limit - 1]:
             break

@@ -27,6 +27,7 @@ def tidy_turns() -> None:
     turns_tidy()
 
 
+@shared_task  # type: ignore[untyped-decorator]
 def archive_jobs() -> None:
     """Beat: move the events of jobs that finished a while ago to the object store; the next turn does what is left."""
     jobs_archive()

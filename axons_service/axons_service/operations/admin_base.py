@@ -19,6 +19,7 @@ NOT_SHOWN = frozenset(
         "callback_url",
         "claim",
         "comment",
+        "data",
         "deleted_by",
         "file",
         "files",

@@ -85,10 +85,9 @@ def training_set_import(*, project: Project, upload: UUID, idempotency_key: str)
         if found is None:
             raise Problem(422, "upload_unknown", "The zip file is not in your project. Upload it again.")
         title = found.name.rsplit(".", 1)[0]
-        return (
-            version_add(project=project, parent=None, request=request, idempotency_key=idempotency_key, title=title),
-            True,
-        )
+        made = version_add(project=project, parent=None, request=request, idempotency_key=idempotency_key, title=title)
+        Upload.objects.filter(pk=found.pk).update(taken_by=made)
+        return made, True
 
 
 def _check_newest(found: int, seen: int) -> None:

@@ -96,7 +96,8 @@ class LeakageListView(APIView):
 
 def _output(check: LeakageCheck) -> dict[str, Any]:
     training_set = check.training_set
-    urls = image_urls(training_set, [each["sha256"] for each in check.matches])
+    is_there = training_set.purged_at is None and check.matches  # the finding stays when the learner deleted the set
+    urls = image_urls(training_set, [each["sha256"] for each in check.matches]) if is_there else {}
     return {
         "training_set": str(training_set.pk),
         "title": training_set.title,

@@ -4,7 +4,6 @@ import logging
 import unicodedata
 from collections.abc import Iterable
 from datetime import timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -128,7 +127,7 @@ def uploads_delete(*, uploads: list[Upload]) -> None:
     doomed = [upload.key for upload in uploads]
     Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).delete()
     if doomed:
-        transaction.on_commit(partial(objects.delete, doomed), robust=True)
+        transaction.on_commit(lambda: objects.delete(doomed), robust=True)
 
 
 def _check_size(request: dict[str, Any]) -> None:

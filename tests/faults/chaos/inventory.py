@@ -64,16 +64,20 @@ def collect() -> dict[str, Any]:
 def _named() -> Iterator[tuple[str, str]]:
     """Every key that a row names, and the row."""
     from axons_service.jobs.models import Checkpoint, Model, Prediction
+    from axons_service.operations.retention import ownership
     from axons_service.storage import keys
     from axons_service.training_sets.manifests import manifest_read
     from axons_service.training_sets.models import TrainingSet, Upload
 
+    yield ownership.KEY, "the database whose bucket this is"
     for training_set in TrainingSet.objects.select_related("site", "project__exercise"):
         owner = keys.owner_prefix(training_set)
         yield training_set.manifest_key, "training set"
         yield from ((shard["key"], "training set") for shard in training_set.shards)
-        for image in manifest_read(training_set)["images"]:
+        manifest = manifest_read(training_set)
+        for image in [*manifest["images"], *manifest.get("excluded", [])]:
             yield keys.blob_key(owner, image["sha256"]), "training set"
+            yield keys.thumbnail_key(owner, image["sha256"]), "training set"
     for model in Model.objects.all():
         yield from ((file["key"], f"job {model.job_id}") for file in model.files)
     for prediction in Prediction.objects.all():

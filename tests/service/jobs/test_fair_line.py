@@ -203,18 +203,23 @@ def _small_world(lms: builders.Lms, pool: Pool) -> World:
     return World(lms=lms, pool=pool, project=project, training_set=training_set, hidden=training_set, runner=runner)
 
 
+CLAIM_QUERIES = 24  # however many wait; what each of them reads, the next test says
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("learners", "each", "courses"), [(10_000, 1, 1), (1, 10_000, 1), (50, 20, 10)])
 def test_a_claim_stays_fast_with_ten_thousand_waiting(world: World, learners: int, each: int, courses: int) -> None:
     line_of(world, learners, each, courses)
     seconds: list[float] = []
     for _ in range(15):
         started = time.perf_counter()
-        assert world.claim("training") is not None
+        with CaptureQueriesContext(connection) as queries:
+            assert world.claim("training") is not None
         seconds.append(time.perf_counter() - started)
+        assert len(queries) <= CLAIM_QUERIES
     print(
         f"{connection.vendor}: {learners} learners x {each} jobs x {courses}: {median(seconds) * 1000:.1f} ms a claim"
     )
-    assert median(seconds) < 0.05  # measured: a few ms; this machine is shared
 
 
 def test_the_line_is_read_through_its_indexes(world: World) -> None:

@@ -271,6 +271,7 @@ def test_more_files_cost_no_more_queries(course: Lms, store: Any, anna: Caller) 
             assert declare(anna, *offers).status_code == 201
         return len(captured)
 
+    queries(1)  # the course's first upload makes its row
     assert queries(2) == queries(60), "SQLite takes more rows in two inserts"
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from axons_service.operations.cursors import cursor_sign
 from axons_service.storage import objects
 from axons_service.training_sets.manifests import manifest_read
 from axons_service.training_sets.models import TrainingSet
@@ -135,8 +136,8 @@ def test_two_windows_do_not_overwrite_each_other(first: TrainingSet, anna: Calle
         ({"splits": {"f" * 64: "test"}}, 400, "invalid_request"),
         ({"split": {"validation": 0.9, "seed": 1}}, 400, "invalid_request"),
         ({"newest": -1}, 400, "invalid_request"),
-        ({"renames": {"\ud800": "x"}}, 400, "invalid_request"),
-        ({"relabels": {"a\u0000": "cat"}}, 400, "invalid_request"),
+        ({"renames": {"\ud800": "x"}}, 400, "body_malformed"),
+        ({"relabels": {"a\u0000": "cat"}}, 400, "body_malformed"),
     ],
 )
 def test_a_change_that_makes_no_sense_is_refused(
@@ -218,7 +219,7 @@ def test_a_page_of_ten_thousand_pictures_costs_as_much_as_one_of_ten(first: Trai
     data, digest = manifests.manifest_encode({**manifest, "images": many, "near_duplicates": []})  # type: ignore[typeddict-item]
     objects.put_bytes(first.manifest_key, data, "application/json")
     TrainingSet.objects.filter(pk=first.pk).update(manifest_sha256=digest)
-    full, page = queries("9979")
+    full, page = queries(cursor_sign([9979], of=f"images:{first.pk}:all"))
     assert (full, [each["name"] for each in page["images"]]) == (few, [f"{n}.jpg" for n in range(9980, 9990)])
     _, last = queries(page["next"])
     assert (len(last["images"]), last["next"]) == (10, None)
@@ -231,5 +232,7 @@ def test_a_long_report_is_paged_with_its_refusals_first(store: Any, course: Lms,
     state = anna.get(f"/training-sets/{found.pk}").json()
     assert (len(state["report"]), state["report"][0]["file"]) == (100, "notes.jpg")
     assert state["report_counts"] == {"added": 210, "not_a_picture": 1}
-    page = anna.get(f"/training-sets/{found.pk}/report", after="149", limit=100).json()
+    page = anna.get(
+        f"/training-sets/{found.pk}/report", after=cursor_sign([149], of=f"report:{found.pk}"), limit=100
+    ).json()
     assert (len(page["lines"]), page["next"]) == (61, None)

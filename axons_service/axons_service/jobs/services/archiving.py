@@ -57,7 +57,7 @@ def jobs_archive(*, limit: int = BATCH) -> int:
     what a turn leaves, because it crashed or the store was away, is what the next one finds.
     """
     before = timezone.now() - timedelta(seconds=settings.AXONS_EVENTS_KEPT_SECONDS)
-    due = Job.objects.filter(state__in=TERMINAL, finished_at__lt=before, archive__isnull=True)
+    due = Job.objects.filter(state__in=TERMINAL, finished_at__lt=before, archive__isnull=True, purged_at__isnull=True)
     done = 0
     for job_id in due.order_by("finished_at").values_list("pk", flat=True)[:limit]:
         try:

@@ -147,6 +147,8 @@ def _take(job: Job, runner: Runner) -> Claim | None:
         return None
     now = timezone.now()
     number = job.attempt + 1
+    # The runner's row before the project's, which job_move locks: the order in which an attempt ends.
+    Runner.objects.select_for_update(no_key=True).filter(pk=runner.pk).first()
     if not job_move(job=job, move=Move.CLAIM, attempt=number, started_at=job.started_at or now, progress=None):
         return None
     token = secrets.token_urlsafe(32)

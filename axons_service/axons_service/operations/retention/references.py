@@ -71,7 +71,9 @@ def project_references(project_id: UUID, pictures: dict[str, frozenset[str]] | N
         if manifest_key:
             if manifest_key not in pictures:
                 manifest = manifest_load(manifest_key, manifest_sha256)
-                pictures[manifest_key] = frozenset(image["sha256"] for image in manifest["images"])
+                # what a version leaves out can be taken in again
+                members = [*manifest["images"], *manifest.get("excluded", [])]
+                pictures[manifest_key] = frozenset(image["sha256"] for image in members)
             found.hashes.update(pictures[manifest_key])
     jobs = Job.objects.filter(project=project, purged_at__isnull=True).only("pk", "state", "attempt", "kind")
     for job in jobs:
