@@ -56,7 +56,7 @@ def test_ada_trains_watches_tries_a_picture_hands_in_and_has_a_grade(sit: Sit) -
 
     ada.step("Try it")
     sample = pictures.samples()[0]
-    unit.locator("input[type=file]:not([multiple])").set_input_files(sample)
+    unit.locator(".ax-card:visible input[type=file]:not([multiple])").first.set_input_files(sample)
     expect(unit.locator(".ax-answer-headline")).to_have_text(sample.stem, timeout=MINUTES)
     expect(unit.locator("img.ax-overlay")).to_be_visible()
     ada.pictures("student-5-tried")

@@ -130,7 +130,7 @@ class LearnerTurn(models.Model):
         constraints = [models.UniqueConstraint(fields=["course_turn", "learner"], name="learner_turn_unique")]
         indexes = [
             models.Index(
-                fields=["course_turn", "served_at", "waiting_since"],
+                fields=["course_turn", "served_at", "waiting_since", "id"],
                 name="learner_turn_next",
                 condition=models.Q(waiting_since__isnull=False),
             )

@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
             model_name="learnerturn",
             index=models.Index(
                 condition=models.Q(("waiting_since__isnull", False)),
-                fields=["course_turn", "served_at", "waiting_since"],
+                fields=["course_turn", "served_at", "waiting_since", "id"],
                 name="learner_turn_next",
             ),
         ),
