@@ -1,19 +1,19 @@
 """The `Idempotency-Key` header: the same key with the same body gives the first answer again, for 24 hours.
 
-A request is claimed in its own short transaction, so that a copy which arrives meanwhile hears 409 instead of waiting.
-Its effect and its answer are then committed together: a crash between them leaves neither, a lost response is repeated
-word for word. Refusals are not kept: a request that was refused may succeed later under the same key.
+The effect and the answer are committed together: a crash leaves neither, a lost response is repeated word for word.
+Refusals are not kept: a request that was refused may succeed later under the same key. While a request runs, its
+transaction holds an advisory lock, so that a copy which arrives meanwhile hears 409 instead of waiting, and a copy
+which arrives after the process or the database died finds nothing in its way. (SQLite has one writer: the copy waits.)
 """
 
 import functools
 import hashlib
 import json
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from django.db import IntegrityError, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
@@ -25,7 +25,6 @@ from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
 KEPT = timedelta(hours=24)
-LONGEST_RUN = timedelta(seconds=60)
 RETRY_SECONDS = 1
 REPLAYED = "Idempotency-Replayed"
 IDEMPOTENCY_HEADER = OpenApiParameter(
@@ -65,16 +64,16 @@ def idempotent(operation: str) -> Callable[[Handler], Handler]:
             caller = request.auth
             assert isinstance(caller, Caller), "an idempotent operation needs IsCaller"
             sha256 = request_sha256({"path": path, "body": request.data})
-            held = _claim(caller, operation, idempotency_key(request), sha256)
-            if held.status is not None:
-                return Response(held.body, status=held.status, headers={REPLAYED: "true"})
-            try:
-                with transaction.atomic():
-                    response = handler(view, request, **path)
-                    _keep(held, response)
-            except BaseException:
-                IdempotentAnswer.objects.filter(pk=held.pk, claim=held.claim, status__isnull=True).delete()
-                raise
+            key = idempotency_key(request)
+            scope = {"site": caller.site, "learner": caller.learner, "operation": operation, "key": key}
+            with transaction.atomic():
+                _lock(f"{caller.site.pk} {operation} {caller.learner} {key}")
+                first = _first(scope, sha256)
+                if first is not None:
+                    return Response(first.body, status=first.status, headers={REPLAYED: "true"})
+                response = handler(view, request, **path)
+                body = json.loads(json.dumps(response.data, cls=JSONEncoder))
+                IdempotentAnswer.objects.create(**scope, request_sha256=sha256, status=response.status_code, body=body)
             return response
 
         return answered  # type: ignore[return-value]
@@ -88,35 +87,29 @@ def idempotent_answers_sweep() -> int:
     return deleted
 
 
-def _claim(caller: Caller, operation: str, key: str, sha256: str) -> IdempotentAnswer:
-    """The row of this request: ours to run when it has no status, else the answer to repeat."""
-    now = timezone.now()
-    scope = {"site": caller.site, "learner": caller.learner, "operation": operation, "key": key}
-    mine: dict[str, Any] = {"request_sha256": sha256, "claim": uuid.uuid4(), "runs_until": now + LONGEST_RUN}
-    try:
-        with transaction.atomic():
-            return IdempotentAnswer.objects.create(**scope, **mine)
-    except IntegrityError:
-        pass
-    first = IdempotentAnswer.objects.filter(**scope)
-    if not first.filter(created_at__lt=now - KEPT).update(**mine, status=None, body=None, created_at=now):
-        first.filter(status__isnull=True, runs_until__lt=now, request_sha256=sha256).update(**mine)
-    row = first.first()
-    if row is None or (row.status is None and row.claim != mine["claim"] and row.request_sha256 == sha256):
+def _lock(name: str) -> None:
+    """Hold the request's name until the transaction ends, however it ends. Raises Problem 409 when another one does."""
+    if connection.vendor != "postgresql":
+        return
+    number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [number])
+        (held,) = cursor.fetchone()
+    if not held:
         headers = {"Retry-After": str(RETRY_SECONDS)}
         sentence = "The same request is running at this moment. Repeat it in a second to get its answer."
         raise Problem(409, "idempotency_in_flight", sentence, headers=headers)
-    if row.request_sha256 != sha256:
+
+
+def _first(scope: dict[str, Any], sha256: str) -> IdempotentAnswer | None:
+    """The answer that was given to this key. Raises Problem 422 when the request was another one."""
+    first = IdempotentAnswer.objects.filter(**scope).first()
+    if first is None:
+        return None
+    if first.created_at < timezone.now() - KEPT:
+        first.delete()
+        return None
+    if first.request_sha256 != sha256:
         sentence = "This Idempotency-Key was used for another request. Send a new key with a new request."
         raise Problem(422, "idempotency_mismatch", sentence)
-    return row
-
-
-def _keep(held: IdempotentAnswer, response: Response) -> None:
-    """Store the answer in the transaction of the effect; a claim that was lost meanwhile undoes both."""
-    body = json.loads(json.dumps(response.data, cls=JSONEncoder))
-    mine = IdempotentAnswer.objects.filter(pk=held.pk, claim=held.claim, status__isnull=True)
-    if mine.update(status=response.status_code, body=body) != 1:
-        headers = {"Retry-After": str(RETRY_SECONDS)}
-        sentence = "This request took too long and its repeat took over. Repeat it to get the answer."
-        raise Problem(409, "idempotency_in_flight", sentence, headers=headers)
+    return first

@@ -4,16 +4,14 @@ from django.db import models
 
 
 class IdempotentAnswer(models.Model):
-    """The answer to one request of one person, kept for its repeats. `status` is null while the request runs."""
+    """The answer to one request of one person, kept for its repeats; written with its effect."""
 
     site = models.ForeignKey("axons_sites.Site", on_delete=models.CASCADE, related_name="+")
     learner = models.CharField(max_length=128, help_text="anonymous user id")
     operation = models.CharField(max_length=60)
     key = models.CharField(max_length=100)
     request_sha256 = models.CharField(max_length=64)
-    runs_until = models.DateTimeField(help_text="a request that is still running then is taken for lost")
-    claim = models.UUIDField(help_text="which of several deliveries of the request runs")
-    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    status = models.PositiveSmallIntegerField()
     body = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -20,6 +20,12 @@ ANSWER_SECONDS = 15.0
 OUTSTANDING = 5  # jobs a learner waits for at once
 POLL_SECONDS = 2.0
 AGAIN = (401, 408, 425, 429)  # a duplicated request's token is spent: sign a new one, keep the key
+IN_FLIGHT = "idempotency_in_flight"  # the first of two deliveries still runs: repeat to get its answer
+
+
+def repeatable(message: Message) -> bool:
+    """Whether the refusal is one that the same request gets past by being sent again."""
+    return message.status in AGAIN or (message.status == 409 and (message.json() or {}).get("code") == IN_FLIGHT)
 
 
 class Refused(Exception):
@@ -88,7 +94,7 @@ class Student:
             message = await self._once(method, path, body, key)
             if message is not None and 200 <= message.status < 300 and message.json() is not None:
                 return message.json()
-            if message is not None and 400 <= message.status < 500 and message.status not in AGAIN:
+            if message is not None and 400 <= message.status < 500 and not repeatable(message):
                 raise Refused(f"{method} {path}: {message.status} {message.body[:300]!r}")
             await asyncio.sleep(pause * self.rng.uniform(0.5, 1.0))
             pause = min(pause * 2, 3.0)

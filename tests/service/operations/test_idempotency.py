@@ -1,9 +1,12 @@
 """Repeats: a lost response, a copy that is faster, another body, a crash half-way, a day later."""
 
+import contextlib
+import threading
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from axons_service.grading import api as grading
@@ -55,34 +58,49 @@ def test_a_key_is_its_owners_and_its_operations_own(learner: Caller, ben: Caller
     assert learner.post("/training-sets", body, key="k").json()["code"] == "nothing_to_do"
 
 
-def test_a_copy_that_arrives_while_the_first_runs_is_told_to_come_back(learner: Caller) -> None:
-    model = builders.model(learner.project())
-    hand_in(learner, model=model)
-    IdempotentAnswer.objects.update(status=None, body=None)
-    copy = hand_in(learner, model=model)
+class Elsewhere:
+    """A delivery of the same request in another process: its own connection, in the middle of its work."""
+
+    def __init__(self) -> None:
+        self.lock = idempotency._lock
+        self.begun, self.die = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def run(self) -> None:
+        with contextlib.suppress(OperationalError, InterfaceError), transaction.atomic():
+            self.lock(self.name)
+            self.begun.set()
+            self.die.wait(30)
+            connection.connection.close()  # as the kernel does for a process that was killed
+        connection.close()
+
+    def __call__(self, name: str) -> None:
+        """In place of the lock: take it elsewhere first, then try."""
+        self.name = name
+        if not self.thread.ident:
+            self.thread.start()
+            assert self.begun.wait(30)
+
+
+@pytest.mark.only_postgres
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_waits_for_no_longer_than_the_first_runs(course: Lms, monkeypatch: pytest.MonkeyPatch) -> None:
+    caller = Caller(course)
+    builders.project(caller)
+    model, other, lock = builders.model(caller.project()), Elsewhere(), idempotency._lock
+
+    def taken(name: str) -> None:
+        other(name)
+        lock(name)
+
+    monkeypatch.setattr(idempotency, "_lock", taken)
+    copy = hand_in(caller, model=model)
     assert (copy.status_code, copy.json()["code"], copy["Retry-After"]) == (409, "idempotency_in_flight", "1")
-
-
-def test_a_request_whose_process_died_is_taken_over(learner: Caller) -> None:
-    model = builders.model(learner.project())
-    first = hand_in(learner, model=model)
-    long_ago = timezone.now() - timedelta(seconds=1)
-    IdempotentAnswer.objects.update(status=None, body=None, runs_until=long_ago)
-    again = hand_in(learner, model=model)
-    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
-    assert Submission.objects.count() == 1
-
-
-def test_one_that_lost_its_claim_leaves_no_effect(learner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    keep = idempotency._keep
-
-    def overtaken(held: Any, response: Any) -> None:
-        IdempotentAnswer.objects.filter(pk=held.pk).update(status=201, body={"id": "the other's"})
-        keep(held, response)
-
-    monkeypatch.setattr(idempotency, "_keep", overtaken)
-    assert hand_in(learner).json()["code"] == "idempotency_in_flight"
     assert not Submission.objects.exists()
+    other.die.set()
+    other.thread.join(30)
+    assert hand_in(caller, model=model).status_code == 201
+    assert Submission.objects.count() == 1
 
 
 def test_a_fault_of_ours_leaves_neither_effect_nor_answer(learner: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

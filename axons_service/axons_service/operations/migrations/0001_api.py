@@ -27,12 +27,7 @@ class Migration(migrations.Migration):
                 ("operation", models.CharField(max_length=60)),
                 ("key", models.CharField(max_length=100)),
                 ("request_sha256", models.CharField(max_length=64)),
-                (
-                    "runs_until",
-                    models.DateTimeField(help_text="a request that is still running then is taken for lost"),
-                ),
-                ("claim", models.UUIDField(help_text="which of several deliveries of the request runs")),
-                ("status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("status", models.PositiveSmallIntegerField()),
                 ("body", models.JSONField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
                 (

@@ -14,7 +14,7 @@ export class ApiError extends Error {
 
   /** True when asking again later may help and nothing is wrong with the request. */
   get temporary(): boolean {
-    return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429;
+    return this.status === 0 || this.status >= 500 || this.status === 408 || this.status === 429 || this.code === "idempotency_in_flight";
   }
 }
 
