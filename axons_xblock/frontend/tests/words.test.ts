@@ -99,6 +99,9 @@ describe("grading", () => {
     expect(cleaned({ ...SPEC, grading }).grading!.thresholds.map((each) => each.at_least)).toEqual([0.5, 0.9]);
     expect(cleaned({ ...SPEC, kind: "inference", model: "m" })).toMatchObject({ starter_set: null, grading: null, architectures: [], model: "m" });
     expect(cleaned({ ...SPEC, model: "left over" }).model).toBeNull();
+    const minutes = (value: number | null | undefined) => cleaned({ ...SPEC, compute_minutes_per_learner: value }).compute_minutes_per_learner;
+    expect([minutes(30), minutes(null), minutes(undefined)]).toEqual([30, null, undefined]);
+    expect(minutes(Number("thirty"))).toBe(0); // refused with a sentence; null would lift the limit
   });
 });
 

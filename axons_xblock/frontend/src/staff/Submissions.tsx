@@ -58,7 +58,7 @@ export function Submissions({ session, state }: { session: Session; state: State
     <section class="ax-card ax-staff" aria-label={t("Submissions")}>
       <div class="ax-row ax-spread">
         <h3 class="ax-step-title">{t("Submissions")}</h3>
-        <Button small busy={load.busy} onClick={() => void load.run(null)}>{t("Refresh")}</Button>
+        {load.error ? null : <Button small busy={load.busy} onClick={() => void load.run(null)}>{t("Refresh")}</Button>}
       </div>
       {list && list.length > 0 ? (
         <div class="ax-row ax-filter-bar">

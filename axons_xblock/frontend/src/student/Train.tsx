@@ -35,7 +35,7 @@ export function Train() {
   }, [running?.id]);
 
   const current = runs.find((job) => job.id === shown) ?? running ?? runs[0] ?? null;
-  const ready = set?.state === "ready";
+  const ready = set?.state === "ready" && project.budget?.state !== "used_up";
   const start = () => {
     setTouched(true);
     if (Object.keys(wrong).length > 0) setRefused((count) => count + 1);
@@ -58,7 +58,7 @@ export function Train() {
           {/* A second run would only wait behind the first one. */}
           <Button look="primary" icon="play" type="submit" busy={train.busy} disabled={!ready || Boolean(running)}>{t("Train")}</Button>
           {running ? <p class="ax-help">{t("A run is under way. You can change the values for the next one meanwhile.")}</p> : null}
-          {set && !ready ? <Notice kind="info"><p>{set.state === "preparing" ? t("Your pictures are still being checked; training can start right after.") : t("This version of the pictures cannot be used. Choose another one.")}</p></Notice> : null}
+          {set && set.state !== "ready" ? <Notice kind="info"><p>{set.state === "preparing" ? t("Your pictures are still being checked; training can start right after.") : t("This version of the pictures cannot be used. Choose another one.")}</p></Notice> : null}
           <Problem error={train.error} />
         </div>
         <fieldset class="ax-choices ax-choices-stacked">

@@ -10,7 +10,9 @@ import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSecti
 const GRADING = { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }] };
 
 /** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
-export function cleaned(spec: Spec): Spec {
+export function cleaned(wished: Spec): Spec {
+  // A budget that is no number is sent as one that the service objects to; null would mean no limit.
+  const spec = Number.isNaN(wished.compute_minutes_per_learner) ? { ...wished, compute_minutes_per_learner: 0 } : wished;
   if (spec.kind === "inference") return { ...spec, starter_set: null, hidden_test_set: null, own_pictures: false, grading: null, architectures: [], max_tries: 0 };
   const thresholds = spec.grading ? [...spec.grading.thresholds].sort((a, b) => a.at_least - b.at_least) : [];
   return { ...spec, model: null, grading: spec.grading ? { ...spec.grading, thresholds } : null, hidden_test_set: spec.grading ? spec.hidden_test_set : null };

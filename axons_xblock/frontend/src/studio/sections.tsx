@@ -198,6 +198,7 @@ export function ChecksSection({ spec, library, errors, change }: FormPart) {
 
 export function ComputeSection({ spec, library, errors, change }: FormPart) {
   const pools = library?.pools ?? [];
+  const minutes = spec.compute_minutes_per_learner ?? NaN;
   return (
     <section class="ax-form-section">
       <h3>{t("Machines")}</h3>
@@ -212,6 +213,14 @@ export function ComputeSection({ spec, library, errors, change }: FormPart) {
         </Field>
         <Field label={t("Longest run, in minutes")} hint={t("{min} to {max}", { min: significant(1), max: number(240) })} error={errorOf(errors, "time_limit_minutes")}>
           {({ id, invalid }) => <input id={id} data-field="time_limit_minutes" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(spec.time_limit_minutes) ? String(spec.time_limit_minutes) : ""} aria-invalid={invalid} onChange={(event) => change({ time_limit_minutes: parse(event.currentTarget.value) })} />}
+        </Field>
+        <Field label={t("Compute minutes for each student")} hint={t("Empty means no limit")} help={t("Counted over all runs of this exercise. At the limit a running job still finishes, and no new one starts.")} error={errorOf(errors, "compute_minutes_per_learner")}>
+          {({ id, describedBy, invalid }) => (
+            <input
+              id={id} data-field="compute_minutes_per_learner" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(minutes) ? String(minutes) : ""} aria-describedby={describedBy} aria-invalid={invalid}
+              onChange={(event) => change({ compute_minutes_per_learner: event.currentTarget.value.trim() === "" ? null : parse(event.currentTarget.value) })}
+            />
+          )}
         </Field>
       </div>
     </section>
