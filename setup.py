@@ -38,7 +38,10 @@ setup(
     package_data={"axons_xblock": data_files()},
     include_package_data=False,
     install_requires=["XBlock>=5.2,<7", "requests", "PyJWT[crypto]"],
-    entry_points={"xblock.v1": ["axons = axons_xblock.block:AxonsXBlock"]},
+    entry_points={
+        "xblock.v1": ["axons = axons_xblock.block:AxonsXBlock"],
+        "lms.djangoapp": ["axons_lms = axons_xblock.lms_plugin.apps:AxonsLmsConfig"],
+    },
     classifiers=[
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",

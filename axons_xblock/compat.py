@@ -1,6 +1,6 @@
 """Everything taken from the platform, and every quirk of its runtimes and services, in one place.
 
-Nothing else in this package imports `lms`, `cms`, `common`, `openedx`, `xmodule` or Django.
+Nothing else in this package imports `lms`, `cms`, `common`, `openedx`, `xmodule` or (but for `lms_plugin`) Django.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What the LMS loads as a plugin beside the XBlock. Its process has Django's apps; nothing else here imports them."""
