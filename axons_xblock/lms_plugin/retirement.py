@@ -33,11 +33,11 @@ def learner_retired(sender: Any, user: Any, **more: Any) -> None:
         return
     try:
         config = Config.from_settings(bucket)
-    except Problem as problem:
-        raise ErasureFailed(f"Axons: a retired user was not erased. {problem.sentence()}") from problem
+    except Problem as error:
+        raise ErasureFailed(f"Axons: a retired user was not erased. {error.sentence()}") from error
     client = ServiceClient(config, LMS)
     learners = [*user.anonymoususerid_set.values_list("anonymous_user_id", flat=True), author_id(config.site, user.id)]
-    failures = [problem for learner in learners if (problem := _erase(client, learner)) is not None]
+    failures = [refusal for learner in learners if (refusal := _erase(client, learner)) is not None]
     if failures:
         raise ErasureFailed(
             f"Axons: {len(failures)} of a retired user's {len(learners)} ids were not erased. Run the retirement "
