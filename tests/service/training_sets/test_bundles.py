@@ -58,7 +58,7 @@ def test_an_exercise_and_its_sets_arrive_unchanged(home: Lms, tmp_path: Path) ->
     assert there["project"]["spec_hash"] == here["project"]["spec_hash"]
     starter = there["project"]["starter_set"]
     assert (starter["name"], starter["image_count"]) == ("Pets", 10)
-    picture = Caller(abroad).get(f"/training-sets/{starter['id']}/images").json()["results"][0]
+    picture = Caller(abroad).get(f"/training-sets/{starter['id']}/images").json()["images"][0]
     assert requests.get(picture["url"], timeout=10).status_code == 200
 
 
