@@ -158,6 +158,13 @@ def filled(world: World) -> Filled:
     return Filled(world)
 
 
+def counts_known() -> None:
+    """Let the planner know how many rows there are, as autovacuum does within a minute of their coming."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
+
+
 Ask = Callable[[Filled], Any]
 LISTS: dict[str, Ask] = {
     "submissions_list": lambda filled: filled.grader.get("/submissions"),
@@ -228,6 +235,7 @@ def test_ten_thousand_rows_cost_no_more_queries_than_ten(filled: Filled) -> None
     filled.everything(FEW)
     few = costs()
     filled.everything(MANY)
+    counts_known()
     assert costs() == few
 
 
@@ -254,8 +262,7 @@ def test_hot_queries_use_an_index(filled: Filled) -> None:
         ],
         "a repeated job": Job.objects.filter(project=mine, idempotency_key="k"),
     }
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+    counts_known()
     for name, query in hot.items():
         plan = query.explain()
         for table in ("axons_jobs_event", "axons_jobs_job", "axons_grading_submission", "axons_grading_gradedelivery"):
