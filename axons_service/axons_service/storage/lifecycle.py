@@ -6,6 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from axons_service.storage import objects
+from axons_service.storage.settling import once_known
 
 OURS = "axons-"
 RULES: list[dict[str, Any]] = [
@@ -29,8 +30,11 @@ def lifecycle_put() -> bool:
     """
     try:
         kept = [rule for rule in _rules() if not str(rule.get("ID", "")).startswith(OURS)]
-        objects.client().put_bucket_lifecycle_configuration(
-            Bucket=objects.bucket(), LifecycleConfiguration={"Rules": [*RULES, *kept]}
+        rules = {"Rules": [*RULES, *kept]}
+        once_known(
+            lambda: objects.client().put_bucket_lifecycle_configuration(
+                Bucket=objects.bucket(), LifecycleConfiguration=rules
+            )
         )
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
@@ -44,7 +48,7 @@ def lifecycle_put() -> bool:
 
 def _rules() -> list[dict[str, Any]]:
     try:
-        found = objects.client().get_bucket_lifecycle_configuration(Bucket=objects.bucket())
+        found = once_known(lambda: objects.client().get_bucket_lifecycle_configuration(Bucket=objects.bucket()))
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "NoSuchLifecycleConfiguration":
             return []

@@ -4,6 +4,7 @@ from botocore.exceptions import ClientError
 
 from axons_service.sites.models import Site
 from axons_service.storage import objects
+from axons_service.storage.settling import once_known
 
 
 def storage_prepare(*, origins: list[str]) -> bool:
@@ -22,18 +23,13 @@ def storage_prepare(*, origins: list[str]) -> bool:
     known = Site.objects.filter(is_active=True).values_list("origins", flat=True)
     allowed = sorted({*origins, *(origin for site_origins in known for origin in site_origins)})
     if allowed:
-        objects.client().put_bucket_cors(
-            Bucket=objects.bucket(),
-            CORSConfiguration={
-                "CORSRules": [
-                    {
-                        "AllowedOrigins": allowed,
-                        "AllowedMethods": ["GET", "HEAD", "PUT"],
-                        "AllowedHeaders": ["content-type"],
-                        "ExposeHeaders": ["ETag"],
-                        "MaxAgeSeconds": 3600,
-                    }
-                ]
-            },
-        )
+        rule = {
+            "AllowedOrigins": allowed,
+            "AllowedMethods": ["GET", "HEAD", "PUT"],
+            "AllowedHeaders": ["content-type"],
+            "ExposeHeaders": ["ETag"],
+            "MaxAgeSeconds": 3600,
+        }
+        rules = {"CORSRules": [rule]}
+        once_known(lambda: objects.client().put_bucket_cors(Bucket=objects.bucket(), CORSConfiguration=rules))
     return created
