@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from axons_runner.backbones import LITE0_CHANNELS, LITE0_SIZE
-from axons_runner.cache import EmbeddingCache
 from axons_runner.data import TrainingSet, normalise
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.export import features_to_onnx, onnx_session
 from axons_runner.modelfile import MEAN, STD, FrozenBackbone
 
@@ -30,7 +30,8 @@ class Embedder:
         self.backbone = backbone
         self.device = device
         engine = "torch-cuda" if device.type == "cuda" else "onnxruntime-f32"
-        self.space = f"{backbone.name}/{backbone.weights_sha256}/squash-{LITE0_SIZE}/{engine}"
+        scale = f"squash-{LITE0_SIZE}-mean{MEAN}-std{STD}"
+        self.space = f"{backbone.name}/{backbone.weights_sha256}/{scale}/{engine}"
         self.session = None
         if device.type != "cuda":
             model = features_to_onnx(backbone.features, LITE0_SIZE, LITE0_CHANNELS)

@@ -18,14 +18,15 @@ from axons_runner.backbones import (
     lite0_weights,
     small_cnn,
 )
-from axons_runner.cache import DiskCache, EmbeddingCache
+from axons_runner.cache import DiskCache
 from axons_runner.embedding import Embedder
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import InvalidInput
 from axons_runner.explain import grad_cam
 from axons_runner.modelfile import FrozenBackbone, LoadedModel, load_model
+from axons_runner.settings import EMBEDDING_CACHE_BYTES
 
 OBJECT_CACHE_BYTES = 4 << 30
-EMBEDDING_CACHE_BYTES = 512 << 20
 MODEL_CACHE_BYTES = 512 << 20
 LARGEST_MODEL_BYTES = 256 << 20
 
@@ -33,13 +34,13 @@ LARGEST_MODEL_BYTES = 256 << 20
 class Engine:
     """Loads what every job needs, once."""
 
-    def __init__(self, cache_dir: Path, threads: int) -> None:
+    def __init__(self, cache_dir: Path, threads: int, embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES) -> None:
         torch.set_num_threads(threads)
         self.device = choose_device()
         self.device_name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         self.threads = threads
         self.files = DiskCache(cache_dir / "objects", OBJECT_CACHE_BYTES)
-        self.embeddings = EmbeddingCache(cache_dir / "embeddings.sqlite3", EMBEDDING_CACHE_BYTES)
+        self.embeddings = EmbeddingCache(cache_dir, embedding_cache_bytes)
         features = lite0_features()
         weights, digest = lite0_weights(cache_dir)
         features.load_state_dict(weights, strict=False)  # the file leaves out num_batches_tracked

@@ -16,6 +16,7 @@ CHILD_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 DEFAULT_THREADS = 2
+EMBEDDING_CACHE_BYTES = 512 << 20  # 180,000 pictures of EfficientNet-Lite0
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Options:
     cache_dir: Path
     slots: tuple[str, ...] = ("training", "inference")
     threads: int = DEFAULT_THREADS
+    embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES
 
     def work_dir(self) -> Path:
         """Return the folder for files of jobs under way."""

@@ -51,7 +51,7 @@ class PipeReporter:
         return self.reason
 
 
-def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
+def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int) -> None:
     """Run jobs until the parent is gone."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent tells us what to do
@@ -63,7 +63,7 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
 
-    engine = Engine(Path(cache_dir), threads)
+    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes)
     engine.warm_up(training=slot == "training")
     converter = PictureConverter()
     if slot == "inference":

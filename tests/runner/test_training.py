@@ -14,10 +14,11 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from axons_runner import context as context_module
-from axons_runner.cache import DiskCache, EmbeddingCache
+from axons_runner.cache import DiskCache
 from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet, augment, shuffled
 from axons_runner.embedding import EmbeddedSet, View
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import Infrastructure, InvalidInput, Stopped, StopReason
 from axons_runner.tasks import classification
 from axons_runner.tasks.frozen import epoch_views, interleave
@@ -140,7 +141,7 @@ def test_a_checkpoint_is_due_each_epoch_and_each_minute(
 def test_a_second_training_computes_no_embedding_again(
     training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache.sqlite3", 1 << 20))
+    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache", 1 << 20))
     wanted = settings(architecture="efficientnet_lite0")
     first, _ = train(training_set, engine, tmp_path / "1", wanted)
 

@@ -78,7 +78,6 @@ def train_on(
         trained = train_head(source, embedded, settings, context, fingerprint=marker, resume=resume)
         network, logits = Classifier(engine.backbone.features, LITE0_CHANNELS, len(source.classes)), trained.logits
         network.head = trained.head.to(engine.device)
-        engine.embeddings.trim()
     else:
         network, logits = train_small_cnn(source, settings, engine.device, context, fingerprint=marker, resume=resume)
     validation = source.by_split["validation"]
