@@ -25,10 +25,12 @@ from axons_runner.errors import InvalidInput
 from axons_runner.explain import grad_cam
 from axons_runner.modelfile import FrozenBackbone, LoadedModel, load_model
 from axons_runner.settings import EMBEDDING_CACHE_BYTES
+from axons_runner.tuning import Plans, machine, step_seconds
 
 OBJECT_CACHE_BYTES = 4 << 30
 MODEL_CACHE_BYTES = 512 << 20
 LARGEST_MODEL_BYTES = 256 << 20
+USUAL_BATCH = 32
 
 
 class Engine:
@@ -41,6 +43,7 @@ class Engine:
         self.threads = threads
         self.files = DiskCache(cache_dir / "objects", OBJECT_CACHE_BYTES)
         self.embeddings = EmbeddingCache(cache_dir, embedding_cache_bytes)
+        self.plans = Plans(cache_dir / "plans.json", machine(self.device_name, threads))
         features = lite0_features()
         weights, digest = lite0_weights(cache_dir)
         features.load_state_dict(weights, strict=False)  # the file leaves out num_batches_tracked
@@ -53,7 +56,8 @@ class Engine:
     def warm_up(self, *, training: bool = True) -> None:
         """Run each path once, so that no learner waits for lazy initialisation.
 
-        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s.
+        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s. On a machine that
+        has no plan yet, the ways to compute are measured too.
         """
         pixels = torch.zeros(2, LITE0_SIZE, LITE0_SIZE, 3, dtype=torch.uint8).numpy()
         self.embedder(pixels)
@@ -61,9 +65,11 @@ class Engine:
         grad_cam(network, torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device))
         if not training:
             return
-        small = small_cnn(2).to(self.device).to(memory_format=torch.channels_last)
+        images = torch.zeros(USUAL_BATCH, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE)
+        self.plans.measure("small_cnn", step_seconds(lambda: small_cnn(2), images, self.device))
+        small = small_cnn(2).to(self.device)
         optimizer = torch.optim.AdamW(small.parameters(), foreach=True)
-        small(torch.zeros(2, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE, device=self.device)).sum().backward()
+        small(images[:2].to(self.device)).sum().backward()
         optimizer.step()
 
     def model(self, files: list[Mapping[str, Any]]) -> LoadedModel:

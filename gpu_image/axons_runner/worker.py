@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from axons_runner.errors import NO_MEMORY, OUR_FAULT, Infrastructure, JobFailure, Stopped, StopReason
+from axons_runner.process import prepare
 
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
@@ -59,6 +60,7 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
     jobs: queue.SimpleQueue[tuple[dict[str, Any], str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
 
+    prepare()
     from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter

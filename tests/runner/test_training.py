@@ -23,6 +23,7 @@ from axons_runner.errors import Infrastructure, InvalidInput, Stopped, StopReaso
 from axons_runner.tasks import classification, frozen
 from axons_runner.tasks.frozen import ENOUGH_TO_VALIDATE, arrival, epoch_views, interleave
 from axons_runner.tasks.loop import Hyperparameters
+from axons_runner.tuning import USUAL, Plan
 from tests.runner.fake_service import FakeService
 from tests.runner.synthetic import CLASSES, Pack, hyperparameters, load_pack, make_pack
 
@@ -92,6 +93,24 @@ def test_a_resumed_training_ends_bit_equal(
     assert min(m["step"] for m in recorder.metrics("train")) > position["step"]
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_resume_computes_as_its_first_attempt_did_whatever_this_machine_prefers(
+    training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Plan(number_type="bfloat16")
+    wanted = settings(epochs=1)
+    usual, _ = train(training_set, engine, tmp_path / "usual", wanted)
+    monkeypatch.setattr(engine.plans, "get", lambda architecture: half)
+    whole, _ = train(training_set, engine, tmp_path / "whole", wanted)
+    interrupted = Recorder(tmp_path, stop_after=4)
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(Stopped):
+        classification.train_on(training_set, wanted, engine, Context(interrupted, tmp_path / "cut"))
+    monkeypatch.setattr(engine.plans, "get", lambda architecture: USUAL)
+    resumed, _ = train(training_set, engine, tmp_path / "resumed", wanted, resume=interrupted.checkpoints[-1])
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not torch.equal(whole["head.weight"], usual["head.weight"])
 
 
 @pytest.mark.parametrize("architecture", ["small_cnn", "efficientnet_lite0"])

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import axons_runner
 from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier
+from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet, decode, fetch_training_set, normalise
 from axons_runner.embedding import EmbeddedSet, View
@@ -79,7 +80,10 @@ def train_on(
         network, logits = Classifier(engine.backbone.features, LITE0_CHANNELS, len(source.classes)), trained.logits
         network.head = trained.head.to(engine.device)
     else:
-        network, logits = train_small_cnn(source, settings, engine.device, context, fingerprint=marker, resume=resume)
+        plan = (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture)
+        network, logits = train_small_cnn(
+            source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
+        )
     validation = source.by_split["validation"]
     labels = source.labels(validation)
     metrics = classification_metrics(logits, labels, source.classes)
