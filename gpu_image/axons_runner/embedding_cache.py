@@ -13,6 +13,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+Vectors = dict[str, NDArray[np.float32]]
 
 LAYOUT = 2  # raised when the table changes; a file of another layout is thrown away
 NAME = re.compile(rf"embeddings-{LAYOUT}-(\d+)\.sqlite3")
@@ -46,13 +48,14 @@ class EmbeddingCache:
         self.database: sqlite3.Connection | None = None
         self._try(lambda database: None, None)
 
-    def get(self, space: str, pictures: Iterable[str]) -> dict[str, NDArray[np.float32]]:
+    def get(self, space: str, pictures: Iterable[str]) -> Vectors:
         """Return the known embeddings (c,) of these pictures; one whose checksum is wrong counts as unknown."""
         wanted = list(pictures)
         parts = [wanted[start : start + PART] for start in range(0, len(wanted), PART)]
-        found: dict[str, NDArray[np.float32]] = {}
+        nothing: Vectors = {}
+        found: Vectors = {}
         for part in parts:
-            found |= self._try(lambda database, part=part: self._get(database, space, part), {})
+            found |= self._try(partial(self._get, space=space, part=part), nothing)
         return found
 
     def put(self, space: str, embeddings: Mapping[str, NDArray[np.float16]]) -> None:
@@ -64,15 +67,16 @@ class EmbeddingCache:
         ]
         self._try(lambda database: self._put(database, rows), None)
 
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Return how many bytes of the file are in use."""
         return self._try(_bytes_in_use, 0)
 
     @staticmethod
-    def _get(database: sqlite3.Connection, space: str, part: list[str]) -> dict[str, NDArray[np.float32]]:
+    def _get(database: sqlite3.Connection, space: str, part: list[str]) -> Vectors:
         marks, now = ",".join("?" * len(part)), time.time()
         where = f"WHERE space = ? AND picture IN ({marks})"
-        found, stale, torn = {}, [], []
+        found: Vectors = {}
+        stale, torn = [], []
         for picture, used, checksum, vector in database.execute(
             f"SELECT picture, used, checksum, vector FROM embedding {where}", [space, *part]
         ):

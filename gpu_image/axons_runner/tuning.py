@@ -40,7 +40,7 @@ class Plan:
 
     def place(self, model: nn.Module, device: torch.device) -> None:
         """Move ``model`` to the device, in this plan's memory format."""
-        model.to(device).to(memory_format=MEMORY_FORMATS[self.memory_format])  # type: ignore[call-overload]
+        model.to(device).to(memory_format=MEMORY_FORMATS[self.memory_format])
 
     def arrange(self, images: Tensor) -> Tensor:
         """Return ``images`` (n, 3, h, w) in this plan's memory format."""

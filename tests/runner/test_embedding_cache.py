@@ -51,7 +51,7 @@ def test_it_stays_within_its_bytes_and_the_least_recently_used_go_first(
     for start in range(2, 1000, 32):
         cache.get("lite0", ["0"])
         cache.put("lite0", vectors(*range(start, start + 32)))
-        assert cache.bytes() <= LIMIT
+        assert cache.size() <= LIMIT
     known = cache.get("lite0", [str(n) for n in range(1000)])
     assert "0" in known, "used again and again"
     assert "1" not in known
