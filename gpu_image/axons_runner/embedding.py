@@ -46,6 +46,15 @@ class Embedder:
             pooled: Tensor = self.backbone.features(images).mean((2, 3))
         return pooled.half().cpu().numpy()  # note: this is a GPU-CPU sync point
 
+    def maps(self, images: Tensor) -> Tensor:
+        """Return the backbone's last maps (n, 1280, 7, 7) float32 of normalised ``images`` (n, 3, 224, 224)."""
+        if self.session is not None:
+            (out,) = self.session.run(["maps"], {"input": images.contiguous().numpy()})
+            return torch.from_numpy(out)
+        with torch.inference_mode():
+            maps: Tensor = self.backbone.features(images)
+        return maps
+
 
 @dataclass(frozen=True)
 class View:

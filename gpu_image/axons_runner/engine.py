@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from axons_runner.backbones import (
     LITE0_CHANNELS,
@@ -62,7 +63,8 @@ class Engine:
         pixels = torch.zeros(2, LITE0_SIZE, LITE0_SIZE, 3, dtype=torch.uint8).numpy()
         self.embedder(pixels)
         network = Classifier(self.backbone.features, LITE0_CHANNELS, 2).to(self.device)
-        grad_cam(network, torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device))
+        images = torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device)
+        grad_cam(network, self.embedder.maps(images))
         if not training:
             return
         images = torch.zeros(USUAL_BATCH, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE)
@@ -71,6 +73,14 @@ class Engine:
         optimizer = torch.optim.AdamW(small.parameters(), foreach=True)
         small(images[:2].to(self.device)).sum().backward()
         optimizer.step()
+
+    def maps(self, model: LoadedModel, images: Tensor) -> Tensor:
+        """Return the last feature maps (n, c, h, w) of normalised ``images``, by the fastest engine for this model."""
+        if model.frozen:
+            return self.embedder.maps(images)
+        with torch.inference_mode():
+            maps: Tensor = model.network.features(images)
+        return maps
 
     def model(self, files: list[Mapping[str, Any]]) -> LoadedModel:
         """Return the model of an assignment's ``model.files``, from memory when its hashes are known."""

@@ -136,7 +136,7 @@ def predict(assignment: Mapping[str, Any], engine: Engine, context: Context, *, 
     settings = model.preprocessing
     pixels = torch.from_numpy(decode(picture, settings["image_size"])[None].copy()).to(engine.device)
     image = normalise(pixels, settings["mean"], settings["std"])
-    logits, heat = grad_cam(model.network, image)
+    logits, heat = grad_cam(model.network, engine.maps(model, image))
     probabilities = logits.float().softmax(0).cpu()
     seconds = time.perf_counter() - began
     with Image.open(io.BytesIO(picture), formats=["JPEG"]) as converted:
