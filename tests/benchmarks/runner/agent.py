@@ -47,6 +47,7 @@ class Runner:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.service = TimedService()
+        self.service.server.handle_error = lambda *_: None  # a runner that is ended breaks its long poll
         self.agents = Agents(self.service, folder, folder / "cache")
 
     def warm(self) -> None:
