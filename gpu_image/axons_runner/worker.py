@@ -25,6 +25,9 @@ from typing import TYPE_CHECKING, Any
 from axons_runner.errors import NO_MEMORY, OUR_FAULT, Infrastructure, JobFailure, Stopped, StopReason
 from axons_runner.process import prepare
 
+# how torch, ONNX Runtime and C++ say it on the CPU, each with an exception of its own
+NO_MEMORY_WORDS = ("allocate memory", "Failed to allocate", "bad allocation", "bad_alloc")
+
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
@@ -111,7 +114,7 @@ def _run(
             torch.cuda.empty_cache()
         return "failed", "out_of_memory", NO_MEMORY, ""
     except Exception as error:
-        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # how torch says it on the CPU
+        if any(words in str(error) for words in NO_MEMORY_WORDS):
             return "failed", "out_of_memory", NO_MEMORY, ""
         return "failed", "infrastructure", OUR_FAULT, traceback.format_exc()
 

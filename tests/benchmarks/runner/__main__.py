@@ -42,10 +42,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="bench-runner-") as folder:
         bench = Bench(QUICK if is_quick else Sizes(), Path(folder), DEFAULT_THREADS)
         for name in wanted:
-            table = getattr(bench, name)()
-            table.title = f"# {table.title}"
-            text += ["", table.text()]
-            print(f"\n{table.text()}", flush=True)
+            table = getattr(bench, name)().text()
+            text += ["", f"#{table}"]  # one level below the section's title
+            print(f"\n{table}", flush=True)
     target = os.environ.get("WRITE")
     if target and list(wanted) == list(MEASURES):
         section_write(Path(target), "bench-runner", "\n".join(text))
