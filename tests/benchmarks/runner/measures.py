@@ -110,7 +110,7 @@ class Bench:
 
     def training(self) -> Table:
         """(b) and (c): from Train to a model, and to the first figure."""
-        count = f"{len(self.pictures.train):,} photographs, {len(self.pictures.test)} held back".replace(",", " ")
+        count = f"{len(self.pictures.train)} photographs, {len(self.pictures.test)} held back"
         table = Table(
             f"(b, c) From Train to a model: {count}, {len(self.pictures.classes)} classes",
             [
@@ -124,7 +124,12 @@ class Bench:
         )
         table.load = os.getloadavg()[0]
         pack, theirs = self.pictures.pack(), self.pictures.pack(without_every=20)
-        names = ("warm runner, pictures never seen", "the second Train", "another learner's first", "cold process")
+        names = (
+            "warm runner, pictures never seen",
+            "the second Train",
+            "another learner's first",
+            "cold process, pictures seen before",
+        )
         ours: dict[str, list[Any]] = {name: [] for name in names}
         naive: list[dict[str, float]] = []
         rate = self.naive.tuned_rate(self.sizes.learning_rates)
