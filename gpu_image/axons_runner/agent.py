@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import time
 
-from axons_runner.settings import CHILD_ENVIRONMENT, Options
+from axons_runner.settings import Options
 from axons_runner.shutdown import Shutdown
 from axons_runner.slots import Slot
 
@@ -23,7 +22,6 @@ class Agent:
 
     def run(self) -> int:
         """Block until SIGTERM or SIGINT; returns the exit code."""
-        os.environ.update({name: os.environ.get(name, value) for name, value in CHILD_ENVIRONMENT.items()})
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self.shutdown.begin())
         for slot in self.slots:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from axons_runner.tuning import USUAL, Plan
 
 FORMAT = "1"
 
@@ -35,8 +37,9 @@ class Position:
 
 
 def save_checkpoint(
-    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, fingerprint: str
-) -> None:
+    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, fingerprint: str,
+    plan: Plan = USUAL,
+) -> None:  # fmt: skip
     """Write everything a bit-equal continuation needs to ``path``."""
     tensors: dict[str, Tensor] = {f"model.{name}": value for name, value in model.state_dict().items()}
     scalars: dict[str, Any] = {}
@@ -55,6 +58,7 @@ def save_checkpoint(
         "fingerprint": fingerprint,
         "position": json.dumps(vars(position)),
         "optimizer": json.dumps(scalars),
+        "plan": json.dumps(asdict(plan)),
     }
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     os.close(descriptor)
@@ -92,6 +96,15 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
         return Position(**json.loads(metadata["position"]))
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UnusableCheckpoint("The checkpoint's content does not fit this model.") from error
+
+
+def checkpoint_plan(path: Path) -> Plan | None:
+    """Return how the run of a checkpoint computes, so that a resume continues bit-equal; None when it does not say."""
+    try:
+        with safe_open(str(path), "pt") as file:
+            return Plan.read(json.loads((file.metadata() or {}).get("plan", "null")))
+    except (SafetensorError, OSError, ValueError):
+        return None
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -8,9 +8,10 @@ import os
 import socket
 from pathlib import Path
 
-from axons_runner.settings import DEFAULT_THREADS, Options, default_cache_dir
+from axons_runner.settings import DEFAULT_THREADS, EMBEDDING_CACHE_BYTES, Options, default_cache_dir
 
 SLOTS = ("training", "inference")
+SMALLEST_EMBEDDING_CACHE = 1 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,12 +37,23 @@ def parse(arguments: list[str] | None) -> Options:
     parser.add_argument("--cache-dir", type=Path, default=os.environ.get("AXONS_CACHE_DIR") or default_cache_dir())
     parser.add_argument("--slots", default=os.environ.get("AXONS_RUNNER_SLOTS") or ",".join(SLOTS))
     parser.add_argument("--threads", type=int, default=DEFAULT_THREADS, help="threads of each slot's process")
+    parser.add_argument(
+        "--embedding-cache-bytes",
+        type=int,
+        default=os.environ.get("AXONS_EMBEDDING_CACHE_BYTES") or EMBEDDING_CACHE_BYTES,
+        help="how much disk the embeddings of pictures may take, to be reused by the next training",
+    )
     given = parser.parse_args(arguments)
     slots = tuple(name.strip() for name in given.slots.split(",") if name.strip())
     if not given.service:
         parser.error("--service (or AXONS_SERVICE_URL) is needed.")
     if not slots or set(slots) - set(SLOTS) or len(set(slots)) < len(slots):
         parser.error(f"--slots takes {' and '.join(SLOTS)}, separated by a comma; you gave “{given.slots}”.")
+    if given.embedding_cache_bytes < SMALLEST_EMBEDDING_CACHE:
+        parser.error(
+            f"--embedding-cache-bytes takes at least {SMALLEST_EMBEDDING_CACHE} (1 MiB); "
+            f"you gave {given.embedding_cache_bytes}."
+        )
     token = os.environ.get("AXONS_POOL_TOKEN", "")
     if given.pool_token_file is not None:
         try:
@@ -50,4 +62,12 @@ def parse(arguments: list[str] | None) -> Options:
             parser.error(f"The pool token's file cannot be read: {error}")
     if not token.strip():
         parser.error("--pool-token-file (or AXONS_POOL_TOKEN) is needed and must not be empty.")
-    return Options(given.service, token.strip(), given.name, Path(given.cache_dir), slots, given.threads)
+    return Options(
+        given.service,
+        token.strip(),
+        given.name,
+        Path(given.cache_dir),
+        slots,
+        given.threads,
+        given.embedding_cache_bytes,
+    )

@@ -71,12 +71,23 @@ class TrainingSet:
         return data
 
     def decode(self, indices: Sequence[int], size: int) -> NDArray[np.uint8]:
-        """Return these pictures as (n, size, size, 3) uint8, in this order."""
+        """Return these pictures as (n, size, size, 3) uint8, in this order. Raises InvalidInput that names one."""
         out = np.empty((len(indices), size, size, 3), np.uint8)
         with ThreadPoolExecutor(DECODE_THREADS) as pool:
-            for row, pixels in enumerate(pool.map(lambda i: decode(self.read(i), size), indices)):
+            for row, pixels in enumerate(pool.map(lambda i: self._decode(i, size), indices)):
                 out[row] = pixels
         return out
+
+    def _decode(self, index: int, size: int) -> NDArray[np.uint8]:
+        data = self.read(index)
+        try:
+            return decode(data, size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+            picture = self.pictures[index]
+            raise InvalidInput(
+                f"A picture of the class “{self.classes[picture.label]}” cannot be opened (its SHA-256 begins with "
+                f"{picture.sha256[:12]}). Take it out of the set, or upload it again."
+            ) from error
 
 
 def fetch_training_set(source: Mapping[str, Any], cache: DiskCache) -> TrainingSet:

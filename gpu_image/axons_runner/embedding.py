@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from axons_runner.backbones import LITE0_CHANNELS, LITE0_SIZE
-from axons_runner.cache import EmbeddingCache
 from axons_runner.data import TrainingSet, normalise
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.export import features_to_onnx, onnx_session
 from axons_runner.modelfile import MEAN, STD, FrozenBackbone
 
-CHUNK = 32
+CHUNK = 16  # half a usual batch: the first figure waits for three of them, and larger ones are no faster
 
 
 class Embedder:
@@ -30,7 +30,8 @@ class Embedder:
         self.backbone = backbone
         self.device = device
         engine = "torch-cuda" if device.type == "cuda" else "onnxruntime-f32"
-        self.space = f"{backbone.name}/{backbone.weights_sha256}/squash-{LITE0_SIZE}/{engine}"
+        scale = f"squash-{LITE0_SIZE}-mean{MEAN}-std{STD}"
+        self.space = f"{backbone.name}/{backbone.weights_sha256}/{scale}/{engine}"
         self.session = None
         if device.type != "cuda":
             model = features_to_onnx(backbone.features, LITE0_SIZE, LITE0_CHANNELS)
@@ -44,6 +45,15 @@ class Embedder:
         with torch.inference_mode():
             pooled: Tensor = self.backbone.features(images).mean((2, 3))
         return pooled.half().cpu().numpy()  # note: this is a GPU-CPU sync point
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Return the backbone's last maps (n, 1280, 7, 7) float32 of normalised ``images`` (n, 3, 224, 224)."""
+        if self.session is not None:
+            (out,) = self.session.run(["maps"], {"input": images.contiguous().numpy()})
+            return torch.from_numpy(out)
+        with torch.inference_mode():
+            maps: Tensor = self.backbone.features(images)
+        return maps
 
 
 @dataclass(frozen=True)

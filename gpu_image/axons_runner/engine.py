@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from axons_runner.backbones import (
     LITE0_CHANNELS,
@@ -18,28 +19,32 @@ from axons_runner.backbones import (
     lite0_weights,
     small_cnn,
 )
-from axons_runner.cache import DiskCache, EmbeddingCache
+from axons_runner.cache import DiskCache
 from axons_runner.embedding import Embedder
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import InvalidInput
 from axons_runner.explain import grad_cam
 from axons_runner.modelfile import FrozenBackbone, LoadedModel, load_model
+from axons_runner.settings import EMBEDDING_CACHE_BYTES
+from axons_runner.tuning import Plans, machine, step_seconds
 
 OBJECT_CACHE_BYTES = 4 << 30
-EMBEDDING_CACHE_BYTES = 512 << 20
 MODEL_CACHE_BYTES = 512 << 20
 LARGEST_MODEL_BYTES = 256 << 20
+USUAL_BATCH = 32
 
 
 class Engine:
     """Loads what every job needs, once."""
 
-    def __init__(self, cache_dir: Path, threads: int) -> None:
+    def __init__(self, cache_dir: Path, threads: int, embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES) -> None:
         torch.set_num_threads(threads)
         self.device = choose_device()
         self.device_name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         self.threads = threads
         self.files = DiskCache(cache_dir / "objects", OBJECT_CACHE_BYTES)
-        self.embeddings = EmbeddingCache(cache_dir / "embeddings.sqlite3", EMBEDDING_CACHE_BYTES)
+        self.embeddings = EmbeddingCache(cache_dir, embedding_cache_bytes)
+        self.plans = Plans(cache_dir / "plans.json", machine(self.device_name, threads))
         features = lite0_features()
         weights, digest = lite0_weights(cache_dir)
         features.load_state_dict(weights, strict=False)  # the file leaves out num_batches_tracked
@@ -52,18 +57,30 @@ class Engine:
     def warm_up(self, *, training: bool = True) -> None:
         """Run each path once, so that no learner waits for lazy initialisation.
 
-        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s.
+        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s. On a machine that
+        has no plan yet, the ways to compute are measured too.
         """
         pixels = torch.zeros(2, LITE0_SIZE, LITE0_SIZE, 3, dtype=torch.uint8).numpy()
         self.embedder(pixels)
         network = Classifier(self.backbone.features, LITE0_CHANNELS, 2).to(self.device)
-        grad_cam(network, torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device))
+        images = torch.zeros(1, 3, LITE0_SIZE, LITE0_SIZE, device=self.device)
+        grad_cam(network, self.embedder.maps(images))
         if not training:
             return
-        small = small_cnn(2).to(self.device).to(memory_format=torch.channels_last)
+        images = torch.zeros(USUAL_BATCH, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE)
+        self.plans.measure("small_cnn", step_seconds(lambda: small_cnn(2), images, self.device))
+        small = small_cnn(2).to(self.device)
         optimizer = torch.optim.AdamW(small.parameters(), foreach=True)
-        small(torch.zeros(2, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE, device=self.device)).sum().backward()
+        small(images[:2].to(self.device)).sum().backward()
         optimizer.step()
+
+    def maps(self, model: LoadedModel, images: Tensor) -> Tensor:
+        """Return the last feature maps (n, c, h, w) of normalised ``images``, by the fastest engine for this model."""
+        if model.frozen:
+            return self.embedder.maps(images)
+        with torch.inference_mode():
+            maps: Tensor = model.network.features(images)
+        return maps
 
     def model(self, files: list[Mapping[str, Any]]) -> LoadedModel:
         """Return the model of an assignment's ``model.files``, from memory when its hashes are known."""

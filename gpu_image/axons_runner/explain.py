@@ -18,15 +18,13 @@ STRENGTH = 0.6
 HEAT = np.array([[24, 15, 62], [120, 28, 109], [207, 68, 70], [251, 155, 6], [252, 255, 164]], np.float32)
 
 
-def grad_cam(model: Classifier, image: Tensor, target: int | None = None) -> tuple[Tensor, Tensor]:
-    """Return (logits (classes,), heat (h, w) in 0..1) of one normalised image (1, 3, s, s).
+def grad_cam(model: Classifier, maps: Tensor, target: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return (logits (classes,), heat (h, w) in 0..1) of the last feature maps (1, c, h, w) of one picture.
 
     Heat = ReLU(Σ_c α_c·A_c) with α_c the mean gradient of the target's logit over map c; scaled to a maximum of 1,
     all zero where nothing speaks for the target (by default the class with the largest logit).
     """
-    with torch.no_grad():
-        maps = model.features(image)
-    maps = maps.detach().requires_grad_(True)
+    maps = maps.detach().clone().requires_grad_(True)
     with torch.enable_grad():
         logits = model.classify(maps)[0]
         chosen = int(logits.argmax()) if target is None else target

@@ -90,13 +90,13 @@ class _Graph:
             pads=padding or [side] * 4,
         )
 
-    def model(self, name: str, size: int, outputs: dict[str, int]) -> bytes:
+    def model(self, name: str, size: int, outputs: dict[str, list[int | None]]) -> bytes:
         """Return the graph as a checked ONNX file with input "input" (batch, 3, size, size) float32."""
         graph = helper.make_graph(
             self.nodes,
             name,
             [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 3, size, size])],
-            [helper.make_tensor_value_info(o, TensorProto.FLOAT, ["batch", width]) for o, width in outputs.items()],
+            [helper.make_tensor_value_info(o, TensorProto.FLOAT, ["batch", *shape]) for o, shape in outputs.items()],
             self.weights,
         )
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
@@ -108,23 +108,26 @@ class _Graph:
 def classifier_to_onnx(model: Classifier, size: int) -> bytes:
     """Return the whole model: "input" (batch, 3, size, size), normalised, to "logits" and "probabilities"."""
     graph = _Graph()
-    pooled = _pooled(graph, model.features)
+    pooled = _pooled(graph, graph.layers(list(model.features.children()), "input"))
     weight, bias = (t.detach().cpu().numpy() for t in (model.head.weight, model.head.bias))
     logits = graph.node("Gemm", pooled, graph.weight(weight), graph.weight(bias), transB=1, output="logits")
     graph.node("Softmax", logits, axis=1, output="probabilities")
     classes = model.head.out_features
-    return graph.model("classifier", size, {"logits": classes, "probabilities": classes})
+    return graph.model("classifier", size, {"logits": [classes], "probabilities": [classes]})
 
 
 def features_to_onnx(features: nn.Module, size: int, channels: int) -> bytes:
-    """Return a backbone: "input" (batch, 3, size, size), normalised, to "embedding" (batch, channels)."""
+    """Return a backbone: "input" (batch, 3, size, size), normalised, to "maps" and their mean "embedding".
+
+    Shapes: (batch, channels, h, w) and (batch, channels). A session computes only what it is asked for.
+    """
     graph = _Graph()
-    _pooled(graph, features, output="embedding")
-    return graph.model("backbone", size, {"embedding": channels})
+    maps = graph.node("Identity", graph.layers(list(features.children()), "input"), output="maps")
+    _pooled(graph, maps, output="embedding")
+    return graph.model("backbone", size, {"embedding": [channels], "maps": [channels, None, None]})
 
 
-def _pooled(graph: _Graph, features: nn.Module, output: str | None = None) -> str:
-    maps = graph.layers(list(features.children()), "input")
+def _pooled(graph: _Graph, maps: str, output: str | None = None) -> str:
     flat = graph.node("GlobalAveragePool", maps)
     return graph.node("Flatten", flat, axis=1, output=output)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import sys
 import tarfile
@@ -22,7 +21,8 @@ from typing import Any
 
 from axons_runner.context import Context
 from axons_runner.errors import JobFailure, StopReason
-from axons_runner.settings import CHILD_ENVIRONMENT, default_cache_dir
+from axons_runner.process import prepare
+from axons_runner.settings import default_cache_dir
 
 
 class PrintingReporter:
@@ -62,9 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cache-dir", type=Path, default=default_cache_dir())
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    if not CHILD_ENVIRONMENT.keys() <= os.environ.keys():
-        os.environ.update(CHILD_ENVIRONMENT)
-        os.execv(sys.executable, [sys.executable, "-m", "axons_runner.local_train", *(arguments or sys.argv[1:])])
+    prepare()
     try:
         return _train(options)
     except JobFailure as failure:

@@ -10,10 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 
 MISTAKES = 24
+TOP = 3
+CALIBRATION_BINS = 15
 
 
 def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """Return accuracy, mean cross-entropy, confusion matrix (rows: true class) and per-class scores.
+    """Return accuracy, top-k, mean cross-entropy, calibration error, confusion matrix (rows: true class), class scores.
 
     ``logits`` (n, classes) float, ``labels`` (n,) int64; n may be 0.
     """
@@ -29,6 +31,8 @@ def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str
         per_class.append({"label": label, **scores, "support": int(support[index])})
     return {
         "accuracy": _ratio(int(hits.sum()), len(labels)),
+        "top_k": {"k": min(TOP, size), "accuracy": top_k_accuracy(logits, labels, min(TOP, size))},
+        "calibration_error": calibration_error(logits, labels),
         "loss": float(functional.cross_entropy(logits.float(), labels)) if len(labels) else 0.0,
         "confusion_matrix": matrix.tolist(),
         "per_class": per_class,
@@ -39,6 +43,27 @@ def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str
 def confusion_matrix(predicted: Tensor, labels: Tensor, size: int) -> Tensor:
     """Return counts (size, size) int64; row = true class, column = predicted class."""
     return torch.bincount(labels * size + predicted, minlength=size * size).reshape(size, size)
+
+
+def top_k_accuracy(logits: Tensor, labels: Tensor, k: int) -> float:
+    """Return how often the true class is among the ``k`` with the largest logits; 0 for no pictures."""
+    named = (logits.topk(k, dim=1).indices == labels[:, None]).any(1)
+    return _ratio(int(named.sum()), len(labels))
+
+
+def calibration_error(logits: Tensor, labels: Tensor, bins: int = CALIBRATION_BINS) -> float:
+    """Return the expected calibration error (Guo et al. 2017), 0..1; 0 for no pictures.
+
+    Σ_b n_b/n · |accuracy_b - confidence_b| over ``bins`` of equal width of the probability of the named class, each
+    without its lower edge and with its upper one.
+    """
+    if not len(labels):
+        return 0.0
+    confidence, predicted = logits.double().softmax(1).max(1)
+    placed = (confidence * bins).ceil().long().clamp_(1, bins) - 1
+    surplus = (predicted == labels).double() - confidence
+    gaps = torch.zeros(bins, dtype=torch.float64, device=logits.device).index_add_(0, placed, surplus)
+    return float(gaps.abs().sum()) / len(labels)
 
 
 def confident_mistakes(

@@ -11,9 +11,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from axons_runner.process import prepare
+
 
 def main() -> int:
     """Return 0 when everything works; otherwise print a sentence and return 1."""
+    prepare()
     import torch
 
     missing = missing_archs(os.environ.get("AXONS_REQUIRED_ARCHS", ""), compiled_archs())

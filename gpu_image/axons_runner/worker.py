@@ -23,6 +23,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from axons_runner.errors import NO_MEMORY, OUR_FAULT, Infrastructure, JobFailure, Stopped, StopReason
+from axons_runner.process import prepare
+
+# how torch, ONNX Runtime and C++ say it on the CPU, each with an exception of its own
+NO_MEMORY_WORDS = ("allocate memory", "Failed to allocate", "bad allocation", "bad_alloc")
 
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
@@ -51,7 +55,7 @@ class PipeReporter:
         return self.reason
 
 
-def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
+def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int) -> None:
     """Run jobs until the parent is gone."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent tells us what to do
@@ -59,11 +63,12 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
     jobs: queue.SimpleQueue[tuple[dict[str, Any], str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
 
+    prepare()
     from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
 
-    engine = Engine(Path(cache_dir), threads)
+    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes)
     engine.warm_up(training=slot == "training")
     converter = PictureConverter()
     if slot == "inference":
@@ -109,7 +114,7 @@ def _run(
             torch.cuda.empty_cache()
         return "failed", "out_of_memory", NO_MEMORY, ""
     except Exception as error:
-        if isinstance(error, RuntimeError) and "allocate memory" in str(error):  # how torch says it on the CPU
+        if any(words in str(error) for words in NO_MEMORY_WORDS):
             return "failed", "out_of_memory", NO_MEMORY, ""
         return "failed", "infrastructure", OUR_FAULT, traceback.format_exc()
 

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from axons_runner.process import prepare
 from tests.runner.fake_service import FakeService
 from tests.runner.synthetic import Pack, make_pack
+
+prepare()  # as a slot's process does
 
 if TYPE_CHECKING:
     from axons_runner.engine import Engine

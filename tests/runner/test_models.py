@@ -93,7 +93,7 @@ def test_an_export_that_disagrees_is_not_handed_out(engine: Engine) -> None:
 def test_grad_cam_is_a_map_from_zero_to_one_of_the_model_that_was_asked(architecture: str, engine: Engine) -> None:
     network, size = _network(architecture, engine)
     image = torch.rand(1, 3, size, size) * 2 - 1
-    logits, heat = grad_cam(network, image)
+    logits, heat = grad_cam(network, network.features(image))
     with torch.no_grad():
         assert torch.allclose(logits, network(image)[0], atol=1e-5)
         maps = network.features(image)
@@ -105,6 +105,18 @@ def test_grad_cam_is_a_map_from_zero_to_one_of_the_model_that_was_asked(architec
     assert torch.allclose(heat * expected.max(), expected, atol=1e-4)
 
 
+def test_the_maps_that_are_explained_are_those_of_the_network(engine: Engine) -> None:
+    images = torch.rand(2, 3, 224, 224) * 2 - 1
+    with torch.no_grad():
+        expected = engine.backbone.features(images)
+    found = engine.embedder.maps(images)
+    assert found.shape == (2, LITE0_CHANNELS, 7, 7)
+    assert torch.allclose(found, expected, atol=1e-3)
+    pixels = ((images.permute(0, 2, 3, 1) + 1) * 127.5).round().to(torch.uint8)
+    means = engine.embedder.maps(normalise(pixels, [0.5] * 3, [0.5] * 3)).mean((2, 3)).numpy()
+    assert np.abs(engine.embedder(pixels.numpy()).astype(np.float32) - means).max() < 5e-3  # half precision
+
+
 def test_the_heat_is_where_the_evidence_is() -> None:
     network = Classifier(torch.nn.Identity(), 3, 2)
     with torch.no_grad():
@@ -112,7 +124,7 @@ def test_the_heat_is_where_the_evidence_is() -> None:
         network.head.bias.zero_()
     image = torch.zeros(1, 3, 8, 8)
     image[0, 1, 6, 1] = 1.0  # green at the lower left speaks for class 0
-    _, heat = grad_cam(network, image)
+    _, heat = grad_cam(network, network.features(image))
     assert int(heat.argmax()) == 6 * 8 + 1
     assert int((heat > 0).sum()) == 1
 

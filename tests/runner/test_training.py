@@ -14,14 +14,16 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from axons_runner import context as context_module
-from axons_runner.cache import DiskCache, EmbeddingCache
+from axons_runner.cache import DiskCache
 from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet, augment, shuffled
 from axons_runner.embedding import EmbeddedSet, View
+from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import Infrastructure, InvalidInput, Stopped, StopReason
-from axons_runner.tasks import classification
-from axons_runner.tasks.frozen import epoch_views, interleave
+from axons_runner.tasks import classification, frozen
+from axons_runner.tasks.frozen import ENOUGH_TO_VALIDATE, arrival, epoch_views, interleave
 from axons_runner.tasks.loop import Hyperparameters
+from axons_runner.tuning import USUAL, Plan
 from tests.runner.fake_service import FakeService
 from tests.runner.synthetic import CLASSES, Pack, hyperparameters, load_pack, make_pack
 
@@ -93,6 +95,24 @@ def test_a_resumed_training_ends_bit_equal(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
+def test_a_resume_computes_as_its_first_attempt_did_whatever_this_machine_prefers(
+    training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half = Plan(number_type="bfloat16")
+    wanted = settings(epochs=1)
+    usual, _ = train(training_set, engine, tmp_path / "usual", wanted)
+    monkeypatch.setattr(engine.plans, "get", lambda architecture: half)
+    whole, _ = train(training_set, engine, tmp_path / "whole", wanted)
+    interrupted = Recorder(tmp_path, stop_after=4)
+    (tmp_path / "cut").mkdir()
+    with pytest.raises(Stopped):
+        classification.train_on(training_set, wanted, engine, Context(interrupted, tmp_path / "cut"))
+    monkeypatch.setattr(engine.plans, "get", lambda architecture: USUAL)
+    resumed, _ = train(training_set, engine, tmp_path / "resumed", wanted, resume=interrupted.checkpoints[-1])
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not torch.equal(whole["head.weight"], usual["head.weight"])
+
+
 @pytest.mark.parametrize("architecture", ["small_cnn", "efficientnet_lite0"])
 def test_the_seed_decides_everything(
     architecture: str, training_set: TrainingSet, engine: Engine, tmp_path: Path
@@ -140,7 +160,7 @@ def test_a_checkpoint_is_due_each_epoch_and_each_minute(
 def test_a_second_training_computes_no_embedding_again(
     training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache.sqlite3", 1 << 20))
+    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache", 1 << 20))
     wanted = settings(architecture="efficientnet_lite0")
     first, _ = train(training_set, engine, tmp_path / "1", wanted)
 
@@ -171,6 +191,50 @@ def test_validation_pictures_arrive_evenly_between_the_others() -> None:
     mixed = interleave([View(i, False) for i in range(40)], [View(i, True) for i in range(10)])
     assert len(mixed) == 50
     assert sum(v.mirrored for v in mixed[:25]) == 5
+
+
+def test_one_batch_and_a_few_held_out_pictures_are_embedded_first() -> None:
+    train, held_out = [View(i, False) for i in range(100)], [View(i, False) for i in range(100, 150)]
+    order = arrival(train, held_out, 32)
+    assert order[:32] == train[:32]
+    assert order[32 : 32 + ENOUGH_TO_VALIDATE] == held_out[:ENOUGH_TO_VALIDATE]
+    assert sorted(order, key=lambda v: v.index) == train + held_out
+
+
+def test_the_first_validation_figure_comes_before_the_second_batch_and_sees_several_classes(
+    training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache", 1 << 20))
+    monkeypatch.setattr(frozen, "ENOUGH_TO_VALIDATE", 6)
+    asked: list[int] = []
+    compute = type(engine.embedder).__call__
+    monkeypatch.setattr(type(engine.embedder), "__call__", lambda e, p: (asked.append(len(p)), compute(e, p))[1])
+    seen: list[tuple[int, set[int]]] = []
+    report = frozen.Live.report
+
+    def listen(live: frozen.Live) -> None:
+        seen.append((sum(asked), {int(live.labels[row]) for row in live.arrived}))
+        report(live)
+
+    monkeypatch.setattr(frozen.Live, "report", listen)
+    train(training_set, engine, tmp_path / "out", settings(architecture="efficientnet_lite0", epochs=1))
+    assert seen[0][0] == 16, "one chunk: a batch of 8, 6 held-out pictures, and what fills it"
+    assert len(seen[0][1]) > 1
+
+
+def test_another_learners_first_training_on_the_same_pictures_computes_no_embedding(
+    training_set: TrainingSet, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "embeddings", EmbeddingCache(tmp_path / "cache", 1 << 20))
+    wanted = settings(architecture="efficientnet_lite0", epochs=1)
+    train(training_set, engine, tmp_path / "1", wanted)
+    fewer = [p for i, p in enumerate(training_set.pictures) if i % 4]
+    theirs = TrainingSet(CLASSES, fewer, training_set.places, "another manifest", "set-2")
+    another_process = EmbeddingCache(tmp_path / "cache", 1 << 20)
+    monkeypatch.setattr(engine, "embeddings", another_process)
+    monkeypatch.setattr(type(engine.embedder), "__call__", lambda self, pixels: pytest.fail("computed again"))
+    _, recorder = train(theirs, engine, tmp_path / "2", replace(wanted, seed=9))
+    assert recorder.metrics("validation")[-1]["accuracy"] == 1.0
 
 
 def test_a_lost_loss_stops_with_a_sentence(training_set: TrainingSet, engine: Engine, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from axons_runner.pictures import PictureConverter
         (MemoryError(), "out_of_memory", "Try a smaller batch size"),
         (torch.OutOfMemoryError("CUDA out of memory"), "out_of_memory", "Try a smaller batch size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "out_of_memory", "Try a smaller batch size"),
+        (Exception("[ONNXRuntimeError] : 6 : std::bad_alloc"), "out_of_memory", "Try a smaller batch size"),
         (InvalidInput("“a.jpg” is not a picture."), "invalid_input", "“a.jpg” is not a picture."),
         (ZeroDivisionError("/srv/secret"), "infrastructure", "Something broke on our side. Your work is safe"),
     ],

@@ -18,6 +18,7 @@ from torch import Tensor
 
 import axons_runner
 from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier
+from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet, decode, fetch_training_set, normalise
 from axons_runner.embedding import EmbeddedSet, View
@@ -78,9 +79,11 @@ def train_on(
         trained = train_head(source, embedded, settings, context, fingerprint=marker, resume=resume)
         network, logits = Classifier(engine.backbone.features, LITE0_CHANNELS, len(source.classes)), trained.logits
         network.head = trained.head.to(engine.device)
-        engine.embeddings.trim()
     else:
-        network, logits = train_small_cnn(source, settings, engine.device, context, fingerprint=marker, resume=resume)
+        plan = (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture)
+        network, logits = train_small_cnn(
+            source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
+        )
     validation = source.by_split["validation"]
     labels = source.labels(validation)
     metrics = classification_metrics(logits, labels, source.classes)
@@ -133,7 +136,7 @@ def predict(assignment: Mapping[str, Any], engine: Engine, context: Context, *, 
     settings = model.preprocessing
     pixels = torch.from_numpy(decode(picture, settings["image_size"])[None].copy()).to(engine.device)
     image = normalise(pixels, settings["mean"], settings["std"])
-    logits, heat = grad_cam(model.network, image)
+    logits, heat = grad_cam(model.network, engine.maps(model, image))
     probabilities = logits.float().softmax(0).cpu()
     seconds = time.perf_counter() - began
     with Image.open(io.BytesIO(picture), formats=["JPEG"]) as converted:

@@ -78,8 +78,7 @@ def train_one_epoch(
     """Train on ``views`` in their order, from the batch at which the position stands, each as soon as it is there."""
     size, running = training.settings.batch_size, Running()
     start = training.position.batch * size
-    pending = views[start:]
-    arriving = interleave(pending, [v for v in live.views if not embedded.has(v)]) if not live.complete else pending
+    arriving = arrival(views[start:], live.missing(), size)
     total, before, began = len(arriving), embedded.computed, time.monotonic()
     used = start
     training.model.train()
@@ -105,6 +104,15 @@ def train_one_epoch(
     running.report(context, training)
 
 
+def arrival(views: list[View], held_out: list[View], batch_size: int) -> list[View]:
+    """Return in which order the views of an epoch and those of the validation are embedded.
+
+    One batch to learn from and a few held-out pictures come first, so that the first validation figure comes at once.
+    """
+    first = views[:batch_size] + held_out[:ENOUGH_TO_VALIDATE]
+    return first + interleave(views[batch_size:], held_out[ENOUGH_TO_VALIDATE:])
+
+
 def interleave(first: list[View], second: list[View]) -> list[View]:
     """Return both lists as one, each in its order and spread evenly over the whole."""
     placed = [((i + 0.5) / len(part), which, i) for which, part in enumerate((first, second)) for i in range(len(part))]
@@ -128,12 +136,18 @@ class Live:
     ) -> None:  # fmt: skip
         self.embedded, self.head, self.views, self.labels = embedded, head, views, labels
         self.context, self.training = context, training
+        # a manifest may list class after class: the first few to arrive must not all be of the first one
+        self.order = shuffled(len(views), training.settings.seed, epoch=0)
         self.clock = Every(LIVE_SECONDS)
         self.reported_step, self.complete_then = -1, False
 
     @property
     def arrived(self) -> list[int]:
         return [row for row, view in enumerate(self.views) if self.embedded.has(view)]
+
+    def missing(self) -> list[View]:
+        """The held-out pictures that have not arrived, in the order in which they should."""
+        return [self.views[row] for row in self.order if not self.embedded.has(self.views[row])]
 
     @property
     def complete(self) -> bool:

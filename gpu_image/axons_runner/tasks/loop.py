@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from axons_runner.checkpoint import Position, UnusableCheckpoint, load_checkpoint, save_checkpoint
 from axons_runner.context import Context
 from axons_runner.errors import InvalidInput
+from axons_runner.tuning import USUAL, Plan
 
 WEIGHT_DECAY = 0.01
 
@@ -61,6 +62,7 @@ class Training:
     settings: Hyperparameters
     steps_per_epoch: int
     fingerprint: str
+    plan: Plan = USUAL
     position: Position = field(default_factory=Position)
 
     def __post_init__(self) -> None:
@@ -108,8 +110,9 @@ class Training:
     def save(self, path: Path) -> tuple[int, int]:
         """Write a checkpoint and return (step, epoch)."""
         save_checkpoint(
-            path, model=self.model, optimizer=self.optimizer, position=self.position, fingerprint=self.fingerprint
-        )
+            path, model=self.model, optimizer=self.optimizer, position=self.position, fingerprint=self.fingerprint,
+            plan=self.plan,
+        )  # fmt: skip
         return self.position.step, self.position.epoch
 
     def resume(self, path: Path | None, context: Context) -> None:

@@ -12,6 +12,7 @@ from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet
 from axons_runner.modelfile import MEAN, STD
 from axons_runner.tasks.loop import Hyperparameters, Running, Training
+from axons_runner.tuning import USUAL, Plan
 
 DECODE_CHUNK = 128
 EVALUATION_BATCH = 128
@@ -19,7 +20,7 @@ EVALUATION_BATCH = 128
 
 def train_small_cnn(
     source: TrainingSet, settings: Hyperparameters, device: torch.device, context: Context, *,
-    fingerprint: str, resume: Path | None,
+    fingerprint: str, resume: Path | None, plan: Plan = USUAL,
 ) -> tuple[Classifier, Tensor]:  # fmt: skip
     """Train and return (model, logits (n, classes) on the validation pictures). Raises Stopped, InvalidInput."""
     torch.manual_seed(settings.seed)
@@ -33,9 +34,10 @@ def train_small_cnn(
         pixels[len(train) :].to(device), source.labels(validation).to(device), EVALUATION_BATCH, MEAN, STD,
         shuffle=False,
     )  # fmt: skip
-    model = small_cnn(len(source.classes)).to(device).to(memory_format=torch.channels_last)
+    model = small_cnn(len(source.classes))
+    plan.place(model, device)
     criterion = nn.CrossEntropyLoss()
-    training = Training(model, settings, len(data_loader), fingerprint)
+    training = Training(model, settings, len(data_loader), fingerprint, plan)
     training.resume(resume, context)
     logits = torch.empty(0)
     while training.position.epoch <= settings.epochs:
@@ -67,8 +69,9 @@ def train_one_epoch(
     running = Running()
     model.train()
     for images, labels in data_loader:
-        logits = model(images)
-        loss = criterion(logits, labels)
+        with training.plan.computing(images.device):
+            logits = model(training.plan.arrange(images))
+        loss = criterion(logits.float(), labels)
         training.step(loss)
         running.add(loss, logits, labels)
         if context.metrics_clock():

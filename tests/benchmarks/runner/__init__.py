@@ -1,0 +1,1 @@
+"""`make bench-runner`: the runner beside plain scripts."""
