@@ -8,6 +8,7 @@ that began may finish.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db.models import (
     Case,
@@ -41,7 +42,7 @@ LIMITS = "turn__course_turn__limits"
 _CAPPED = "compute_minutes_per_learner"
 
 
-def specs_capped(specs: Iterable[int] | QuerySet[Job, int]) -> dict[int, list[int]]:
+def specs_capped(specs: Iterable[Any]) -> dict[int, list[int]]:
     """Those of these specs that give each learner a budget in the exercise, by its minutes."""
     found: dict[int, list[int]] = defaultdict(list)
     capped = Spec.objects.filter(pk__in=specs, **{f"body__{_CAPPED}__isnull": False})

@@ -41,7 +41,7 @@ def test_the_slices_of_a_zip_fetch_it_once_and_leave_nothing(
     open_stream, sources_open = objects.open_stream, prepare.sources_open
     monkeypatch.setattr(objects, "open_stream", lambda asked: [fetched.append(asked), open_stream(asked)][1])
     monkeypatch.setattr(prepare, "sources_open", lambda *given: [slices.append(given), sources_open(*given)][1])
-    asked = anna.post("/training-sets/imports", {"upload": upload}).json()
+    asked = anna.post("/training-sets/imports", {"upload": upload}, key="i").json()
     found = sets_made.prepared(asked["id"])
     assert found.state == ("ready" if good else "failed")
     assert len(slices) >= 3

@@ -103,10 +103,10 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
         line = [course for course in line if course.limits_id not in full]
     retried = ready.filter(attempt__gt=0)
     of_pool = retried.filter(pool=runner.pool_id, kind=kind, turn__course_turn__in=[course.pk for course in line])
-    first = dict.fromkeys(of_pool.values_list("turn__course_turn", flat=True)[:LOOK_AT])
-    courses = {course.pk: course for course in line}
-    for pk in first:
-        if claim := _take_from(courses[pk], runner, partial(_retried, courses[pk], retried)):
+    lost = dict.fromkeys(of_pool.values_list("turn__course_turn", flat=True)[:LOOK_AT])
+    places = {pk: place for place, pk in enumerate(lost)}
+    for course in sorted((each for each in line if each.pk in places), key=lambda each: places[each.pk]):
+        if claim := _take_from(course, runner, partial(_retried, course, retried)):
             return claim
     for course in line:
         if claim := _take_from(course, runner, partial(_next, course, ready)):
