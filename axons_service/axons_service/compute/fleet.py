@@ -3,7 +3,7 @@
 import logging
 import re
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,6 +20,9 @@ STOP_GRACE = timedelta(seconds=30)
 CRASH_WINDOW = timedelta(seconds=60)
 CRASHES = 3  # so many runners that died in the window without ever claiming: wait for it to pass
 NO_CAPACITY_PAUSE = timedelta(seconds=60)
+ASKED_AT = "asked_at"  # in place of a handle while its machine is asked for
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC).isoformat()  # whoever asked had no answer: ask again
+START_PATIENCE = timedelta(minutes=2)  # after that whoever asked is taken for dead
 REJECTED_PAUSE = timedelta(minutes=5)
 
 logger = logging.getLogger(__name__)
@@ -35,9 +38,10 @@ def pool_scale_for_work(*, pool_id: int) -> None:
 def pool_scale(*, pool_id: int) -> None:
     """See who died, stop who is not needed, start who is missing.
 
-    Runs under the pool's row lock. Rows of new runners are committed before their machines are started, so that no
-    machine is ever unknown; a start that was interrupted is repeated, which is safe because `start` is idempotent.
-    While the provider cannot be asked, nobody is taken for dead: leases say who really is.
+    Decisions are made under the pool's row lock and committed; the provider is asked before and told afterwards, never
+    under a lock, since its answer may take a minute. Rows of new runners are committed before their machines are
+    started, so that no machine is ever unknown; a start that was interrupted is repeated, which is safe because `start`
+    is idempotent. While the provider cannot be asked, nobody is taken for dead: leases say who really is.
     """
     try:
         gone = _see(pool_id)
@@ -52,8 +56,7 @@ def pool_scale(*, pool_id: int) -> None:
         if not provider.starts_runners:
             return
         load = pool_load(pool)
-        for runner in runners_to_stop(pool, load, timezone.now()):
-            _stop(provider, runner)
+        stopped = [_stopping(runner) for runner in runners_to_stop(pool, load, timezone.now())]
         missing = 0 if _is_blocked(pool) else runners_to_start(pool, load)
         if missing and _is_crashing(pool):
             logger.error("pool %s: its runners die before their first claim; see their logs", pool.name)
@@ -61,35 +64,44 @@ def pool_scale(*, pool_id: int) -> None:
         Runner.objects.bulk_create(
             Runner(pool=pool, name=f"{pool.name}-{uuid.uuid4().hex[:8]}") for _ in range(missing)
         )
-    with transaction.atomic():
-        pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
-        _start(pool, provider)
+    for machine in stopped:
+        _attempt_stop(provider, machine)
+    _start(pool, provider)
 
 
-@transaction.atomic
 def _see(pool_id: int) -> list[Runner]:
     """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown machines."""
-    pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
+    pool = Pool.objects.get(pk=pool_id)
     provider = provider_of(pool)
-    known = list(pool.runners.exclude(state=Runner.State.GONE))
+    before = {runner.pk: runner.handle for runner in pool.runners.exclude(state=Runner.State.GONE)}
     machines = provider.machines()
     uses_update(pool=pool, provider=provider, machines=machines)
-    for machine in _unknown(pool, known, machines):
-        logger.warning("pool %s: machine %s (%s) is unknown here, stopping it", pool.name, machine.name, machine.handle)
-        _attempt_stop(provider, machine)
-    now = timezone.now()
-    busy = pool_load(pool).busy
-    gone = [runner for runner in known if _is_gone(provider, runner, machines, runner.pk in busy, now)]
-    Runner.objects.filter(pk__in=[runner.pk for runner in gone]).update(state=Runner.State.GONE)
-    if pool.provider_error and not _is_blocked(pool):
-        Pool.objects.filter(pk=pool.pk).update(provider_error="")
+    stops: list[tuple[Machine, bool]] = []
+    with transaction.atomic():
+        pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
+        known = list(pool.runners.exclude(state=Runner.State.GONE))
+        for machine in _unknown(pool, known, machines):
+            logger.warning(
+                "pool %s: machine %s (%s) is unknown here, stopping it", pool.name, machine.name, machine.handle
+            )
+            stops.append((machine, False))
+        now = timezone.now()
+        busy = pool_load(pool).busy
+        # One whose machine another call started after we asked is not in our list of machines: it is no judge of that.
+        judged = [runner for runner in known if before.get(runner.pk) == runner.handle]
+        gone = [runner for runner in judged if _is_gone(provider, runner, machines, runner.pk in busy, now, stops)]
+        Runner.objects.filter(pk__in=[runner.pk for runner in gone]).update(state=Runner.State.GONE)
+        if pool.provider_error and not _is_blocked(pool):
+            Pool.objects.filter(pk=pool.pk).update(provider_error="")
+    for machine, force in stops:
+        _attempt_stop(provider, machine, force=force)
     return gone
 
 
 def _unknown(pool: Pool, known: list[Runner], machines: list[Machine]) -> list[Machine]:
     """Machines under a name that we gave, but of no runner: orphans, and second ones of a lost answer."""
-    handles = [runner.handle for runner in known if runner.handle]
-    adoptable = {runner.name for runner in known if not runner.handle and runner.state == Runner.State.STARTING}
+    handles = [runner.handle for runner in known if _has_machine(runner)]
+    adoptable = {runner.name for runner in known if _is_asked_for(runner)}
     unknown = []
     for machine in sorted(machines, key=lambda machine: str(machine.billed_from or "")):
         if machine.handle in handles or not re.fullmatch(rf"{re.escape(pool.name)}-[0-9a-f]{{8}}", machine.name):
@@ -101,12 +113,22 @@ def _unknown(pool: Pool, known: list[Runner], machines: list[Machine]) -> list[M
     return unknown
 
 
-def _is_gone(provider: Provider, runner: Runner, machines: list[Machine], is_busy: bool, now: datetime) -> bool:
-    """Whether a runner is dead, or fell silent where nobody can be asked. Replaces those that are of no use."""
+def _is_gone(
+    provider: Provider,
+    runner: Runner,
+    machines: list[Machine],
+    is_busy: bool,
+    now: datetime,
+    stops: list[tuple[Machine, bool]],
+) -> bool:
+    """Whether a runner is dead, or fell silent where nobody can be asked.
+
+    Those that are of no use are replaced: what is to be stopped, and whether by force, is added to `stops`.
+    """
     is_silent = not is_busy and now - (runner.last_seen_at or runner.created_at) > STALLED_AFTER
     if not provider.starts_runners:
         return is_silent
-    if not runner.handle:
+    if not _has_machine(runner):
         # committed, not started yet: `_start` does it
         return runner.state != Runner.State.STARTING and is_silent
     status = next((machine.status for machine in machines if machine.handle == runner.handle), Status.GONE)
@@ -114,22 +136,23 @@ def _is_gone(provider: Provider, runner: Runner, machines: list[Machine], is_bus
         return True
     if runner.state == Runner.State.STOPPING:
         overdue = runner.stopping_at is not None and now - runner.stopping_at > STOP_GRACE
-        _attempt_stop(provider, Machine(runner.name, runner.handle, status), force=overdue)
+        stops.append((Machine(runner.name, runner.handle, status), overdue))
     elif status is Status.STARTING:
         limit = timedelta(seconds=runner.pool.start_timeout_seconds)
         if now - runner.created_at > limit:
             logger.warning("runner %s does not start within %s: giving its machine back", runner.name, limit)
-            _stop(provider, runner)
+            stops.append((_stopping(runner), False))
             _trouble(runner.pool_id, NoCapacity("A machine was asked for and did not start in time."))
     elif is_silent:
         logger.warning("runner %s lives but does not claim: replacing it", runner.name)
-        _stop(provider, runner)
+        stops.append((_stopping(runner), False))
     return False
 
 
-def _stop(provider: Provider, runner: Runner) -> None:
-    _attempt_stop(provider, Machine(runner.name, runner.handle, Status.ALIVE))
+def _stopping(runner: Runner) -> Machine:
+    """Mark a runner as one that is to stop; its machine, for the stop after the commit. A lost one is asked again."""
     Runner.objects.filter(pk=runner.pk).update(state=Runner.State.STOPPING, stopping_at=timezone.now())
+    return Machine(runner.name, runner.handle, Status.ALIVE)
 
 
 def _attempt_stop(provider: Provider, machine: Machine, *, force: bool = False) -> None:
@@ -141,22 +164,45 @@ def _attempt_stop(provider: Provider, machine: Machine, *, force: bool = False) 
 
 
 def _start(pool: Pool, provider: Provider) -> None:
-    """Start the machines of rows that have none."""
-    for runner in pool.runners.filter(state=Runner.State.STARTING, handle={}):
+    """Start the machines of rows that have none. Each is asked for by one call at a time: who marked its row."""
+    for runner in pool.runners.filter(state__in=[Runner.State.STARTING, Runner.State.ACTIVE]):
+        if not _is_asked_for(runner) or not _mark(runner):
+            continue
         try:
             handle = provider.start(runner.name)
         except (NoCapacity, Rejected) as error:
-            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE)
+            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE, handle={})
             _trouble(pool.pk, error)
         except ProviderError as error:
             # perhaps it was started and the answer was lost: the row stays, and `start` finds the machine next time
+            Runner.objects.filter(pk=runner.pk).update(handle={ASKED_AT: LONG_AGO})
             _trouble(pool.pk, error)
         except Exception:
             logger.exception("runner %s could not be started", runner.name)
-            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE)
+            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE, handle={})
         else:
             Runner.objects.filter(pk=runner.pk).update(handle=handle)
             machine_use_open(pool=pool, machine=Machine(runner.name, handle, Status.STARTING))
+
+
+def _mark(runner: Runner) -> bool:
+    """Take the start of a runner for this call, by compare-and-swap on its handle."""
+    asked_at = runner.handle.get(ASKED_AT)
+    if asked_at is not None and timezone.now() - datetime.fromisoformat(asked_at) < START_PATIENCE:
+        return False
+    mark = {ASKED_AT: timezone.now().isoformat()}
+    return Runner.objects.filter(pk=runner.pk, handle=runner.handle).update(handle=mark) == 1
+
+
+def _is_asked_for(runner: Runner) -> bool:
+    """Whether its start is under way, or is to be made or repeated. It may claim before its handle is known."""
+    is_marked = runner.state == Runner.State.ACTIVE and ASKED_AT in runner.handle
+    return not _has_machine(runner) and (runner.state == Runner.State.STARTING or is_marked)
+
+
+def _has_machine(runner: Runner) -> bool:
+    """Whether the provider gave it a handle: a mark of who asks for one is none."""
+    return bool(runner.handle) and ASKED_AT not in runner.handle
 
 
 def _trouble(pool_id: int, error: ProviderError) -> None:

@@ -8,7 +8,7 @@ from axons_service.compute.models import Pool, Runner
 
 @dataclass(frozen=True)
 class Load:
-    """A pool's work and the runners that are starting or active."""
+    """A pool's work and the runners that are starting or active. What waits is what a runner could claim."""
 
     waiting_training: int = 0
     waiting_inference: int = 0

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from axons_service.compute.fleet import pool_scale, pool_scale_for_work
+from axons_service.compute.fleet import ASKED_AT, pool_scale, pool_scale_for_work
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Handle, Provider, Status
@@ -72,7 +72,8 @@ def local_runners_stop(*, seconds: float) -> int:
     stopping: list[tuple[Provider, Handle]] = []
     for pool in Pool.objects.filter(provider=Pool.Provider.LOCAL):
         provider = provider_of(pool)
-        handles = {runner.name: runner.handle for runner in pool.runners.exclude(state=Runner.State.GONE)}
+        runners = pool.runners.exclude(state=Runner.State.GONE)
+        handles = {runner.name: runner.handle for runner in runners if ASKED_AT not in runner.handle}
         handles |= {machine.name: machine.handle for machine in provider.machines()}
         stopping += [(provider, handle) for handle in handles.values()]
     for provider, handle in stopping:

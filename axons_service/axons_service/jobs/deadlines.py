@@ -18,12 +18,15 @@ class Since(StrEnum):
 
     WAITING = "waiting"  # the job began to wait: made, or back from an attempt that ran
     STARTED = "started"  # its living attempt was claimed
+    MADE = "made"  # the job was made
 
 
 class Then(StrEnum):
     """What happens after a deadline."""
 
     DISPATCH = "dispatch"  # again: the message was lost
+    EXCUSE = "excuse"  # where a limit or a budget holds it: its wait for a machine has not begun
+    GIVE_UP = "give_up"  # where a limit or a budget still holds it
     FAIL = "fail"  # no machine came
     END = "end"  # the attempt, as a failure of the class that stands beside
 
@@ -41,10 +44,15 @@ class Deadline:
 
 CAPACITY = timedelta(hours=24)
 NO_MACHINE = Deadline(Since.WAITING, CAPACITY, Then.FAIL, FailureClass.NO_CAPACITY)
+# A budget of a month is renewed before the second of these is over.
+HELD_BACK = (
+    Deadline(Since.WAITING, timedelta(hours=1), Then.EXCUSE),
+    Deadline(Since.MADE, timedelta(days=35), Then.GIVE_UP, FailureClass.HELD_BACK),
+)
 
 DEADLINES: dict[State, tuple[Deadline, ...]] = {
-    State.QUEUED: (Deadline(Since.WAITING, timedelta(seconds=5), Then.DISPATCH), NO_MACHINE),
-    State.DISPATCHED: (NO_MACHINE,),
+    State.QUEUED: (Deadline(Since.WAITING, timedelta(seconds=5), Then.DISPATCH), *HELD_BACK, NO_MACHINE),
+    State.DISPATCHED: (*HELD_BACK, NO_MACHINE),
     State.PREPARING: (Deadline(Since.STARTED, timedelta(minutes=20), Then.END, FailureClass.INFRASTRUCTURE),),
     # the runner stops itself first
     State.RUNNING: (

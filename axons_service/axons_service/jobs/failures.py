@@ -11,6 +11,7 @@ class FailureClass(StrEnum):
     INVALID_INPUT = "invalid_input"
     TIME_LIMIT = "time_limit"
     CANCELLED = "cancelled"
+    HELD_BACK = "held_back"
 
 
 SENTENCES: dict[FailureClass, str] = {
@@ -22,11 +23,18 @@ SENTENCES: dict[FailureClass, str] = {
     FailureClass.INVALID_INPUT: "The pictures or settings of this job could not be used.",
     FailureClass.TIME_LIMIT: "The job reached its time limit and was stopped. Choose fewer epochs or fewer pictures.",
     FailureClass.CANCELLED: "You cancelled this job.",
+    FailureClass.HELD_BACK: (
+        "The limit of your course, or compute minutes that are used up, kept this job from starting for 35 days, so it "
+        "was given up. Your try was not used. Ask your educator for more, and start it again."
+    ),
 }
 
 # Whose message a learner may read as it is: the runner writes these for people. Those of our own faults name
 # hosts, keys and stack frames, and stay with the attempt.
 SPOKEN = frozenset({FailureClass.INVALID_INPUT, FailureClass.OUT_OF_MEMORY, FailureClass.TIME_LIMIT})
+
+# What a runner may say of its attempt. That a job never started is no runner's to say.
+REPORTED = tuple(each for each in FailureClass if each is not FailureClass.HELD_BACK)
 
 RETRY_DELAYS_SECONDS = (1.0, 10.0, 60.0)
 
@@ -47,6 +55,7 @@ RETRIES: dict[FailureClass, Retry | None] = {
     FailureClass.INVALID_INPUT: None,
     FailureClass.TIME_LIMIT: None,
     FailureClass.CANCELLED: None,
+    FailureClass.HELD_BACK: None,
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from axons_service.jobs.failures import FailureClass
+from axons_service.jobs.failures import REPORTED
 from axons_service.jobs.models import Job
 from axons_service.jobs.services.finish import OUTCOMES
 from axons_service.operations.strict import StrictSerializer
@@ -194,7 +194,7 @@ class RunnerFailureSerializer(Shape):
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         # `class` is a Python keyword
-        return {"class": serializers.ChoiceField(choices=[str(item) for item in FailureClass]), **super().get_fields()}
+        return {"class": serializers.ChoiceField(choices=[str(item) for item in REPORTED]), **super().get_fields()}
 
 
 class FinishSerializer(AttemptSerializer):

@@ -59,10 +59,6 @@ TABLE: dict[Move, Rule] = {
 }
 
 
-def is_allowed(state: State, move: Move) -> bool:
-    return state in TABLE[move].sources
-
-
 def after(state: State, move: Move) -> State:
     """The state that a move leads to. Raises ValueError when the table does not have it."""
     rule = TABLE[move]

@@ -10,12 +10,14 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from django.db.models import F, Max, Q
+from django.db.models import F, Q
+from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
 from axons_service.jobs.asynchronous import in_thread, run_in
@@ -26,7 +28,7 @@ from axons_service.operations.problems import Problem
 
 TAIL_SECONDS = 0.1
 GAP_SECONDS = 30.0  # an id that did not appear for so long was rolled back
-GAPS_AT_START = 200
+RANGES_A_QUERY = 100
 TAIL_ROWS = 2000
 PAGE_ROWS = 200
 BUFFER_FRAMES = 500
@@ -59,22 +61,43 @@ class Watcher:
         self.wake.set()
 
 
+class Gap(NamedTuple):
+    """Ids from `first` to `last` that were missed `since` (`time.monotonic`)."""
+
+    first: int
+    last: int
+    since: float
+
+
 class Gaps:
-    """Ids below the tail's position that have not appeared yet, with the time when each was missed first."""
+    """Ids below the tail's position that have not appeared yet, in order; forgotten by their age alone.
+
+    As ranges: a sequence that jumps by a million is one of them.
+    """
 
     def __init__(self) -> None:
-        self.missed: dict[int, float] = {}
+        self.missed: list[Gap] = []
 
     def seen(self, ids: list[int], position: int, now: float) -> int:
         """Take a page of ascending ids; returns the new position."""
-        for event_id in ids:
-            if event_id <= position:
-                self.missed.pop(event_id, None)
+        late = deque(event_id for event_id in ids if event_id <= position)
+        left: list[Gap] = []
+        for first, last, since in self.missed:
+            if now - since >= GAP_SECONDS:
                 continue
-            first = max(position + 1, event_id - GAPS_AT_START)
-            self.missed.update(dict.fromkeys(range(first, event_id), now))
-            position = event_id
-        self.missed = {event_id: since for event_id, since in self.missed.items() if now - since < GAP_SECONDS}
+            while late and late[0] <= last:
+                event_id = late.popleft()
+                if event_id > first:
+                    left.append(Gap(first, event_id - 1, since))
+                first = max(first, event_id + 1)
+            if first <= last:
+                left.append(Gap(first, last, since))
+        for event_id in ids:
+            if event_id > position:
+                if event_id > position + 1:
+                    left.append(Gap(position + 1, event_id - 1, now))
+                position = event_id
+        self.missed = left
         return position
 
 
@@ -120,7 +143,7 @@ class Tail:
                     position, recent = await run_in(self._thread, _start)
                     gaps.seen(recent, recent[0] - 1 if recent else position, time.monotonic())
                     self._ready.set()
-                events = await run_in(self._thread, partial(_new_events, position, list(gaps.missed)))
+                events = await run_in(self._thread, partial(_new_events, position, gaps.missed))
             except Exception:
                 logger.exception("the event tail cannot read; trying again")
                 await asyncio.sleep(1)
@@ -140,15 +163,32 @@ class Tail:
 
 
 def _start() -> tuple[int, list[int]]:
-    position = Event.objects.aggregate(newest=Max("pk"))["newest"] or 0
-    recent = Event.objects.filter(pk__gt=position - GAPS_AT_START, pk__lte=position)
-    return position, list(recent.order_by("pk").values_list("pk", flat=True))
+    """The newest id, and all ids that were given in the last GAP_SECONDS: between them one may still come."""
+    oldest = timezone.now() - timedelta(seconds=GAP_SECONDS)
+    recent: list[int] = []
+    for pk, created_at in Event.objects.order_by("-pk").values_list("pk", "created_at").iterator():
+        recent.append(pk)
+        if created_at < oldest:
+            break
+    return (recent[0] if recent else 0), recent[::-1]
 
 
-def _new_events(position: int, gaps: list[int]) -> list[Event]:
-    wanted = Q(pk__gt=position) | Q(pk__in=gaps) if gaps else Q(pk__gt=position)
+def _new_events(position: int, gaps: list[Gap]) -> list[Event]:
+    """The next events above the position or in a gap, in order; usually one query.
+
+    Ids of one project appear in order. So what is above is read first, and lower gaps after higher ones: whoever sees
+    an event then sees those of its project that came before.
+    """
     # hidden ones come too: the tail must see every id to know which are missing
-    return list(Event.objects.filter(wanted).annotate(job_kind=F("job__kind")).order_by("pk")[:TAIL_ROWS])
+    events = Event.objects.annotate(job_kind=F("job__kind")).order_by("pk")
+    wanted = Q(pk__gt=position)
+    found: list[Event] = []
+    for batch in [gaps[max(0, end - RANGES_A_QUERY) : end] for end in range(len(gaps), 0, -RANGES_A_QUERY)] or [[]]:
+        for gap in batch:
+            wanted |= Q(pk__range=(gap.first, gap.last))
+        found += events.filter(wanted)[:TAIL_ROWS]
+        wanted = Q(pk__in=[])
+    return sorted(found, key=lambda event: event.pk)[:TAIL_ROWS]
 
 
 def _is_hidden(event: Event) -> bool:

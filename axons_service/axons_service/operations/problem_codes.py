@@ -71,6 +71,7 @@ CODES: dict[str, Code] = {
     "version_conflict": Code(
         409, "A newer version is there", "Look at the newest version, then make your changes again."
     ),
+    "report_gone": Code(410, "Report is gone", "Upload the pictures again for a new report."),
     "trash_gone": Code(410, "Deleted for good", "It cannot be brought back."),
     "service_unavailable": Code(
         503, "Not whole for a moment", "Wait for Retry-After seconds, then repeat the request."

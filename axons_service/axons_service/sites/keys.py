@@ -21,11 +21,6 @@ def service_public_key() -> Ed25519PublicKey:
     return service_private_key().public_key()
 
 
-def service_public_key_pem() -> str:
-    """The public key as PEM: the XBlock's setting SERVICE_PUBLIC_KEY."""
-    return public_key_pem(service_public_key())
-
-
 def public_key_pem(key: Ed25519PublicKey) -> str:
     """A public key as SubjectPublicKeyInfo PEM."""
     encoded = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from axons_service.exercises.models import Project
     from axons_service.jobs.models import Job, Model
-    from axons_service.sites.models import Site
     from axons_service.training_sets.models import Export, TrainingSet, Upload
 
 
@@ -18,16 +17,6 @@ def site_prefix(site_id: int) -> str:
 
 def project_prefix(project: "Project") -> str:
     return f"{site_prefix(project.exercise.site_id)}projects/{project.pk}/"
-
-
-def library_prefix(site: "Site") -> str:
-    """Starter sets and supplied models."""
-    return f"{site_prefix(site.pk)}library/"
-
-
-def hidden_prefix(site: "Site") -> str:
-    """Hidden test sets: no URL to anything below is ever given to a learner."""
-    return f"{site_prefix(site.pk)}hidden/"
 
 
 def blob_key(prefix: str, sha256: str) -> str:
@@ -50,6 +39,11 @@ def owner_prefix(training_set: "TrainingSet") -> str:
 
 def training_set_prefix(training_set: "TrainingSet") -> str:
     return f"{owner_prefix(training_set)}training-sets/{training_set.pk}/"
+
+
+def report_key(training_set: "TrainingSet") -> str:
+    """What became of each file of a set, where that is too long for its row; failed sets have one too."""
+    return f"{training_set_prefix(training_set)}report.json"
 
 
 def attempt_prefix(job: "Job", number: int) -> str:

@@ -9,8 +9,9 @@ from axons_service.storage import objects
 from axons_service.storage.settling import once_known
 
 OURS = "axons-"
+# tmp/: longer than the sweeper's day, which knows what a job or a set still waits for; the rule knows only dates.
 RULES: list[dict[str, Any]] = [
-    {"ID": f"{OURS}tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 1}},
+    {"ID": f"{OURS}tmp", "Status": "Enabled", "Filter": {"Prefix": "tmp/"}, "Expiration": {"Days": 3}},
     {
         "ID": f"{OURS}multipart",
         "Status": "Enabled",

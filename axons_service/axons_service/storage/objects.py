@@ -184,13 +184,6 @@ def delete(keys: Iterable[str], *, patient: bool = True) -> None:
             raise OSError(f"The store kept {len(errors)} objects, the first is {errors[0].get('Key')}: {errors[0]}.")
 
 
-def list_keys(prefix: str) -> Iterable[str]:
-    """Keys below a prefix, in order, page by page."""
-    for page in client().get_paginator("list_objects_v2").paginate(Bucket=bucket(), Prefix=prefix):
-        for item in page.get("Contents", []):
-            yield item["Key"]
-
-
 def list_page(prefix: str, *, after: str = "", limit: int = 1000) -> list[StoredObject]:
     """The next objects below a prefix in the order of their keys, after the key `after`; at most a thousand."""
     found = client().list_objects_v2(Bucket=bucket(), Prefix=prefix, StartAfter=after, MaxKeys=min(limit, 1000))

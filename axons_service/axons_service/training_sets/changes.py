@@ -59,14 +59,14 @@ def training_set_change(
 
 def training_set_revert(*, project: Project, to: UUID, newest: int, idempotency_key: str) -> tuple[TrainingSet, bool]:
     """A new version that is what an older one was. Raises Problem 409 as `training_set_change` does."""
-    request = {"base": str(to), "newest": newest, "reverted_to": 0}
     with transaction.atomic():
         found = version_lock(project)
-        parent = selectors.usable_base(project, to)
-        request["reverted_to"] = parent.version
+        version = TrainingSet.objects.filter(pk=to).values_list("version", flat=True).first()
+        request = {"base": str(to), "newest": newest, "reverted_to": version}
         first = version_repeated(project, idempotency_key, request)
         if first is not None:
             return first, False
+        parent = selectors.usable_base(project, to)
         _check_newest(found, newest)
         return version_add(project=project, parent=parent, request=request, idempotency_key=idempotency_key), True
 

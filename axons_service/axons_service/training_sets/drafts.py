@@ -5,7 +5,7 @@ however often.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -57,8 +57,8 @@ class Draft:
     def note(self, file: str, code: str, reason: str | None = None) -> None:
         self.report.append({"file": file, "accepted": reason is None, "reason": reason, "code": code})
 
-    def manifest(self, shards: list[manifests.Shard]) -> manifests.Manifest:
-        """The version's manifest, in one order whatever the way to it was."""
+    def manifest(self, shards: list[manifests.Shard], tick: Callable[[], None] = lambda: None) -> manifests.Manifest:
+        """The version's manifest, in one order whatever the way to it was. `tick` is called all along."""
         place = {label: number for number, label in enumerate(self.classes)}
         manifest: manifests.Manifest = {
             "version": 1,
@@ -68,7 +68,7 @@ class Draft:
         }
         if self.excluded:
             manifest["excluded"] = sorted(self.excluded, key=lambda each: each["sha256"])
-        groups = near_groups((each["sha256"], each.get("dhash", "")) for each in self.images)
+        groups = near_groups(((each["sha256"], each.get("dhash", "")) for each in self.images), tick)
         if groups:
             manifest["near_duplicates"] = groups
         return manifest
@@ -82,6 +82,7 @@ def draft_make(
     additions: Iterable[Addition],
     findings: Mapping[str, Finding],
     order: Sequence[str] = (),
+    tick: Callable[[], None] = lambda: None,
 ) -> Draft:
     """The next version of `base`. `fixed` are the exercise's classes, empty where learners choose them; an archive may
     say in which `order` its own classes stand.
@@ -108,7 +109,7 @@ def draft_make(
     _place(draft, request.get("splits", {}))
     _rename(draft, request.get("renames", {}))  # last: relabelling speaks of the classes as they were
     _add(draft, added, findings)
-    _split(draft, request.get("split"))
+    _split(draft, request.get("split"), tick)
     if not any(line["accepted"] for line in draft.report):
         raise SetFailed("None of the pictures and changes could be used; the list says why for each.", draft.report)
     _settle_classes(draft)
@@ -222,10 +223,10 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
     draft.images += manifests.split_assign(draft.images, waiting)
 
 
-def _split(draft: Draft, split: Mapping[str, Any] | None) -> None:
+def _split(draft: Draft, split: Mapping[str, Any] | None, tick: Callable[[], None]) -> None:
     if split is None:
         return
-    groups = near_groups((each["sha256"], each.get("dhash", "")) for each in draft.images)
+    groups = near_groups(((each["sha256"], each.get("dhash", "")) for each in draft.images), tick)
     before = {each["sha256"]: each["split"] for each in draft.images}
     draft.images = manifests.split_again(draft.images, groups, share=split["validation"], seed=split["seed"])
     moved = sum(before[each["sha256"]] != each["split"] for each in draft.images)

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
 from axons_service.storage.multipart import MultipartWriter
@@ -58,7 +59,7 @@ def export_publish(export_id: UUID) -> None:
     """Ask a worker after the commit. A lost message costs a delay: `exports_rescue` finds the row."""
     from axons_service.training_sets.tasks import export
 
-    transaction.on_commit(partial(export.apply_async, args=[str(export_id)], retry=False), robust=True)
+    message_publish(export, str(export_id))
 
 
 def export_build(*, export_id: UUID) -> bool:
@@ -101,6 +102,16 @@ def exports_rescue(*, limit: int = 50) -> int:
         else:
             export_publish(export.pk)
     return len(lost)
+
+
+def exports_delete(*, sets: QuerySet[TrainingSet]) -> int:
+    """Delete the zips of sets that are given up: the rows now, the objects after the commit. How many."""
+    doomed = list(Export.objects.filter(training_set__in=sets))
+    zips = [keys.export_key(export) for export in doomed]
+    Export.objects.filter(pk__in=[export.pk for export in doomed]).delete()
+    if zips:
+        transaction.on_commit(partial(objects.delete, zips), robust=True)  # what is left is swept by its date
+    return len(zips)
 
 
 def export_output(export: Export) -> dict[str, Any]:

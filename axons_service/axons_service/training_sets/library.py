@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,10 @@ from django.db.models import Max
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
 from axons_service.training_sets import manifests
+from axons_service.training_sets.checking import File, files_check
+from axons_service.training_sets.journal import Finding
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.near import near_groups
-from axons_service.training_sets.pictures import Picture, pictures_convert
 from axons_service.training_sets.shards import shards_store
 
 MAX_MEMBER_BYTES = 20 * 1024 * 1024
@@ -106,36 +109,32 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
     owner = keys.owner_prefix(training_set)
     images: list[manifests.Image] = []
     files: dict[str, Path] = {}
-    seen: set[str] = set()
     labels = {image["path"]: image for image in source.description["images"]}
-    for outcome in pictures_convert(_members(source, labels, scratch)):
-        path = outcome.picture.name
-        if not outcome.accepted:
-            raise ImportRefused(outcome.reason)
-        data = outcome.picture.target.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        outcome.picture.source.unlink()
-        if sha256 in seen:
+    found: dict[str, tuple[Finding, Path]] = {}
+    members = _members(source, labels, scratch)
+    for file, finding, target in files_check(members, prefix=owner, scratch=scratch, until=math.inf):
+        if "sha256" not in finding:
+            raise ImportRefused(finding["reason"])
+        found[file.identity] = finding, target
+    if len(found) != len(labels):
+        raise ImportRefused(f"images.tar holds {len(found)} of the {len(labels)} pictures that dataset.json names.")
+    for path, (finding, target) in sorted(found.items()):
+        sha256 = finding["sha256"]
+        if sha256 in files:
             raise ImportRefused(f"{path} is in this set twice.")
-        seen.add(sha256)
-        objects.put_bytes(keys.blob_key(owner, sha256), data, "image/jpeg")
-        thumbnail = outcome.picture.target.with_suffix(".thumb")
-        objects.put_bytes(keys.thumbnail_key(owner, sha256), thumbnail.read_bytes(), "image/jpeg")
-        files[sha256] = outcome.picture.target
+        files[sha256] = target
         images.append(
             {
                 "sha256": sha256,
                 "label": labels[path]["label"],
                 "split": "test" if source.role == TrainingSet.Kind.HIDDEN else "",
                 "name": path.rsplit("/", 1)[-1],
-                "width": outcome.width,
-                "height": outcome.height,
+                "width": finding["width"],
+                "height": finding["height"],
                 "source": labels[path]["sha256"],
-                "dhash": outcome.dhash,
+                "dhash": finding["dhash"],
             }
         )
-    if len(images) != len(labels):
-        raise ImportRefused(f"images.tar holds {len(images)} of the {len(labels)} pictures that dataset.json names.")
     if source.role == TrainingSet.Kind.STARTER:
         images = manifests.split_assign([], images)
     images.sort(key=lambda image: (image["label"], image["sha256"]))
@@ -159,7 +158,7 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
     training_set.state = TrainingSet.State.READY
 
 
-def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[Picture]:
+def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[File]:
     """The archive's pictures as files, each checked against dataset.json; names never become paths."""
     with tarfile.open(source.folder / "images.tar", "r:") as archive:
         for number, member in enumerate(archive):
@@ -171,16 +170,15 @@ def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[
             content = archive.extractfile(member)
             if content is None or member.size > MAX_MEMBER_BYTES:
                 raise ImportRefused(f"{member.name} is larger than {MAX_MEMBER_BYTES // 1024 // 1024} MiB.")
-            path = scratch / f"{number}.in"
+            path = scratch / f"{number}.member"
             with path.open("wb") as file:
                 shutil.copyfileobj(content, file)
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != image["sha256"]:
                     raise ImportRefused(f"{member.name} does not have the sha256 that dataset.json names.")
-            yield Picture(
-                name=member.name,
-                source=path,
-                target=scratch / f"{number}.jpg",
-                thumbnail=scratch / f"{number}.thumb",
-                keep=True,
-            )
+            yield File(member.name, member.name, partial(_move, path), keep=True)
+
+
+def _move(path: Path, to: Path) -> bool:
+    path.replace(to)
+    return True

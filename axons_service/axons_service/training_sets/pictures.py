@@ -7,7 +7,6 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,13 +56,6 @@ def worker_count() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     affordable = int(psutil.virtual_memory().available) // WORKER_BYTES
     return max(1, min(cores, affordable, MAX_WORKERS))
-
-
-def pictures_convert(pictures: Iterable[Picture], *, wall_seconds: float = WALL_SECONDS) -> Iterator[Outcome]:
-    """Convert pictures one after the other; one that kills or stalls the worker is refused and the rest goes on."""
-    with PictureWorkers(1, wall_seconds=wall_seconds) as workers:
-        for picture in pictures:
-            yield workers.convert(picture)
 
 
 class PictureWorkers:

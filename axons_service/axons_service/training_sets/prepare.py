@@ -25,6 +25,7 @@ from axons_service.training_sets.balance import set_warnings
 from axons_service.training_sets.checking import LocalCopies, files_check
 from axons_service.training_sets.drafts import Draft, SetFailed, draft_make
 from axons_service.training_sets.journal import Journal, journal_key
+from axons_service.training_sets.kept import archive_forget
 from axons_service.training_sets.leakage import leakage_check
 from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.reports import report_store
@@ -133,7 +134,7 @@ def _prepare(work: Work) -> bool:
     prefix = keys.project_prefix(training_set.project)
     journal = Journal(training_set)
     copies = LocalCopies(prefix)
-    sources = sources_open(training_set, work.scratch)
+    sources = sources_open(training_set)
     if not _check(work, journal, sources, copies):
         work.hold(prepare_beat_at=None, prepare_tries=0)
         prepare_publish(training_set.pk)
@@ -146,6 +147,7 @@ def _prepare(work: Work) -> bool:
         request=training_set.request,
         additions=sources.additions,
         findings=journal.findings,
+        tick=work.tick,
     )
     return _freeze(work, draft, list(base["shards"]) if base is not None else [], copies)
 
@@ -177,7 +179,7 @@ def _freeze(work: Work, draft: Draft, shards: list[manifests.Shard], copies: Loc
     training_set = work.training_set
     prefix = keys.training_set_prefix(training_set)
     shards = shards + shards_store(draft.fresh, read=copies.read, prefix=prefix, scratch=work.scratch, tick=work.tick)
-    manifest = draft.manifest(shards)
+    manifest = draft.manifest(shards, work.tick)
     data, digest = manifests.manifest_encode(manifest)
     counts = manifests.image_counts(draft.images, draft.classes)
     ready = {
@@ -211,6 +213,8 @@ def _finish(training_set: TrainingSet, changes: dict[str, Any]) -> bool:
     if preparing.update(**changes) != 1:
         return False
     training_set.refresh_from_db()
+    if training_set.request.get("archive"):
+        archive_forget(training_set.request["archive"])
     assert training_set.project is not None, "library sets are not prepared here"
     _tell(training_set)
     if training_set.state == TrainingSet.State.READY:

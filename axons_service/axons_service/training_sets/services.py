@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
@@ -113,13 +113,18 @@ def prepare_publish(training_set_id: UUID) -> None:
 @transaction.atomic
 def uploads_sweep(*, limit: int = 1000) -> int:
     """Delete uploads that nothing took within a day; how many. What a living job or a preparing set needs stays."""
-    needed = Job.objects.filter(state__in=LIVE, upload__isnull=False).values("upload")
     preparing = TrainingSet.objects.filter(state=TrainingSet.State.PREPARING, project__isnull=False).values("project")
     due = Upload.objects.filter(created_at__lt=timezone.now() - UPLOAD_LIFE)
-    due = due.exclude(pk__in=needed).exclude(project__in=preparing)
+    due = uploads_unused(due).exclude(project__in=preparing)
     old = list(due.order_by("created_at")[:limit])
     uploads_delete(uploads=old)
     return len(old)
+
+
+def uploads_unused(uploads: QuerySet[Upload]) -> QuerySet[Upload]:
+    """Those that no living job and no set in the making needs."""
+    needed = Job.objects.filter(state__in=LIVE, upload__isnull=False).values("upload")
+    return uploads.exclude(pk__in=needed).exclude(taken_by__state=TrainingSet.State.PREPARING)
 
 
 def uploads_delete(*, uploads: list[Upload]) -> None:

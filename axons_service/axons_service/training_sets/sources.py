@@ -11,6 +11,7 @@ from axons_service.storage import objects
 from axons_service.training_sets.archives import ArchiveRefused, archive_open, member_extract
 from axons_service.training_sets.checking import File
 from axons_service.training_sets.drafts import Addition, SetFailed
+from axons_service.training_sets.kept import archive_keep
 from axons_service.training_sets.layout import archive_pictures
 from axons_service.training_sets.models import TrainingSet, Upload
 
@@ -28,11 +29,11 @@ class Sources:
         self.files.append(File(addition.identity, addition.name, fetch, keep))
 
 
-def sources_open(training_set: TrainingSet, scratch: Path) -> Sources:
+def sources_open(training_set: TrainingSet) -> Sources:
     """The pictures that a set's request names, in its order. Raises SetFailed for a zip that cannot be used."""
     archive = training_set.request.get("archive")
     if archive:
-        return _from_archive(Upload.objects.filter(pk=archive).first(), scratch)
+        return _from_archive(Upload.objects.filter(pk=archive).first())
     sources = Sources()
     asked = training_set.request.get("additions", [])
     uploads = {str(upload.pk): upload for upload in Upload.objects.filter(pk__in=[each["upload"] for each in asked])}
@@ -44,9 +45,9 @@ def sources_open(training_set: TrainingSet, scratch: Path) -> Sources:
     return sources
 
 
-def _from_archive(upload: Upload | None, scratch: Path) -> Sources:
-    path = scratch / "archive.zip"
-    if upload is None or not _fetch(upload.key, path):
+def _from_archive(upload: Upload | None) -> Sources:
+    path = archive_keep(upload.pk, upload.bytes, partial(_fetch, upload.key)) if upload is not None else None
+    if upload is None or path is None:
         raise SetFailed("The zip file did not arrive. Upload it again.", [])
     try:
         archive = archive_open(path, upload.name)

@@ -14,13 +14,11 @@ from django.db.models import Q, Sum
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
-from axons_service.jobs.models import Job
-from axons_service.jobs.states import LIVE
 from axons_service.operations.problems import Problem
 from axons_service.operations.retention.quotas import quota_reserve
 from axons_service.storage import keys, objects
 from axons_service.training_sets.models import TrainingSet, Upload
-from axons_service.training_sets.services import uploads_delete
+from axons_service.training_sets.services import uploads_delete, uploads_unused
 
 MAX_FILES = 100
 MAX_BYTES = 20 * 1024**2
@@ -166,10 +164,7 @@ def uploads_confirm(*, project: Project, ids: list[UUID]) -> Confirmation:
 @transaction.atomic
 def uploads_discard(*, project: Project, ids: list[UUID]) -> int:
     """Throw uploads away, with their objects; how many. Those that a training set or a job still needs stay."""
-    needed = Job.objects.filter(project=project, state__in=LIVE, upload__isnull=False).values("upload")
-    free = Upload.objects.filter(project=project, pk__in=ids).exclude(taken_by__state=TrainingSet.State.PREPARING)
-    free = free.exclude(pk__in=needed)
-    doomed = list(free)
+    doomed = list(uploads_unused(Upload.objects.filter(project=project, pk__in=ids)))
     uploads_delete(uploads=doomed)
     return len(doomed)
 

@@ -188,7 +188,7 @@ class TrainingSetReportView(APIView):
             OpenApiParameter("after", OpenApiTypes.STR, description="`next` of the page before"),
             OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 500, default 100"),
         ],
-        responses={200: OutputSerializer, 400: ProblemSerializer, 404: ProblemSerializer},
+        responses={200: OutputSerializer, 400: ProblemSerializer, 404: ProblemSerializer, 410: ProblemSerializer},
     )
     def get(self, request: Request, training_set_id: UUID) -> Response:
         """A page of the report, refusals first where it is long."""

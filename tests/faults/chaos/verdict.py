@@ -10,7 +10,9 @@ from typing import Any
 
 from tests.faults.chaos.ledger import TERMINAL, Grade, Order, Recovery, Write
 
-CLASSES = frozenset({"infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled"})
+CLASSES = frozenset(
+    {"infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled", "held_back"}
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from axons_service.compute import fleet
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Status
+from axons_service.compute.providers.local import LocalProvider
 from axons_service.compute.scaling import Load, runners_to_start, runners_to_stop
 from axons_service.compute.services import local_runners_stop, pool_scale, runner_seen
 from axons_service.compute.tasks import scale_pools
@@ -119,6 +121,87 @@ def test_an_interrupted_start_is_finished_without_a_second_process(make_pool: Ma
     pool_scale(pool_id=pool.pk)
     handle = Runner.objects.get().handle
     Runner.objects.update(handle={})
+    pool_scale(pool_id=pool.pk)
+    assert Runner.objects.get().handle == handle
+    assert len(processes(tmp_path)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("asked", ["machines", "start", "stop", "inspect"])
+def test_the_provider_is_never_asked_inside_a_transaction(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Its answer may take a minute, and the pool's row is what every dispatch waits for."""
+    calls: list[bool] = []
+    real = getattr(LocalProvider, asked)
+
+    def call(self: LocalProvider, *args: Any, **kwargs: Any) -> Any:
+        calls.append(connection.in_atomic_block)
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(LocalProvider, asked, call)
+    pool = make_pool(least=1)
+    pool_scale(pool_id=pool.pk)
+    provider_of(pool).start("cpu-0123abcd")  # of no row: to be stopped
+    pool_scale(pool_id=pool.pk)
+    (runner,) = alive(pool)
+    seen(pool)
+    Pool.objects.update(min_runners=0)
+    Runner.objects.update(busy_at=timezone.now() - timedelta(days=1))
+    pool_scale(pool_id=pool.pk)
+    wait_until(lambda: provider_of(pool).poll(runner.handle) is Status.GONE)
+    pool_scale(pool_id=pool.pk)
+    assert Runner.objects.get().state == "gone"
+    assert calls
+    assert not any(calls)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("moment", ["machines", "start"])
+def test_two_that_scale_at_once_start_one_machine_and_take_none_for_dead(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, moment: str
+) -> None:
+    """The other one comes while the first waits for the provider's answer."""
+    pool = make_pool(least=1)
+    real = getattr(LocalProvider, moment)
+    inside: list[bool] = []
+    started: list[str] = []
+    start = LocalProvider.start
+
+    def counted(self: LocalProvider, name: str) -> Any:
+        started.append(name)
+        return start(self, name)
+
+    def call(self: LocalProvider, *args: Any) -> Any:
+        answer = real(self, *args)
+        if not inside:
+            inside.append(True)
+            pool_scale(pool_id=pool.pk)
+            seen(pool)
+        return answer
+
+    monkeypatch.setattr(LocalProvider, "start", counted)
+    if moment == "start":
+        real = counted
+    monkeypatch.setattr(LocalProvider, moment, call)
+    pool_scale(pool_id=pool.pk)
+    pool_scale(pool_id=pool.pk)
+    (runner,) = Runner.objects.all()
+    assert runner.state == "active"
+    assert provider_of(pool).poll(runner.handle) is Status.ALIVE
+    assert started == [runner.name]
+    assert len(processes(tmp_path)) == 1
+
+
+def test_a_start_whose_worker_died_is_repeated_after_a_while(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(least=1)
+    pool_scale(pool_id=pool.pk)
+    handle = Runner.objects.get().handle
+    Runner.objects.update(handle={fleet.ASKED_AT: timezone.now().isoformat()})
+    pool_scale(pool_id=pool.pk)
+    assert fleet.ASKED_AT in Runner.objects.get().handle  # somebody asks: it is neither repeated nor stopped
+    late = timezone.now() - fleet.START_PATIENCE - timedelta(seconds=1)
+    Runner.objects.update(handle={fleet.ASKED_AT: late.isoformat()})
     pool_scale(pool_id=pool.pk)
     assert Runner.objects.get().handle == handle
     assert len(processes(tmp_path)) == 1

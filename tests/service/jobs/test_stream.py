@@ -5,11 +5,13 @@ import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test import AsyncClient
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -309,7 +311,7 @@ def test_many_watchers_cost_one_query(real_world: World, monkeypatch: pytest.Mon
     calls: list[int] = []
     new_events = stream._new_events
 
-    def counted(position: int, gaps: list[int]) -> list[Event]:
+    def counted(position: int, gaps: list[stream.Gap]) -> list[Event]:
         found = new_events(position, gaps)
         calls.append(len(found))
         return found
@@ -336,7 +338,7 @@ def test_ids_that_appear_late_are_asked_for_until_they_come(order: list[int]) ->
     gaps, position, seen = Gaps(), 0, []
     for count in range(1, len(order) + 1):
         visible = set(order[:count])
-        page = sorted(pk for pk in visible if pk > position or pk in gaps.missed)
+        page = sorted(pk for pk in visible if pk > position or any(gap.first <= pk <= gap.last for gap in gaps.missed))
         fresh = [pk for pk in page if pk not in seen]
         assert page == fresh
         seen += page
@@ -347,9 +349,40 @@ def test_ids_that_appear_late_are_asked_for_until_they_come(order: list[int]) ->
 def test_a_gap_that_stays_empty_is_given_up() -> None:
     gaps = Gaps()
     assert gaps.seen([1, 4], 0, now=0.0) == 4
-    assert set(gaps.missed) == {2, 3}
+    assert [(gap.first, gap.last) for gap in gaps.missed] == [(2, 3)]
     gaps.seen([], 4, now=stream.GAP_SECONDS + 1)
-    assert gaps.missed == {}
+    assert gaps.missed == []
+
+
+@pytest.mark.django_db
+def test_whatever_their_number_late_commits_are_not_lost(world: World, django_assert_num_queries: Any) -> None:
+    """A transaction that took a thousand ids, and many of one, commit after younger ones."""
+    one = Event(project=world.project, kind="trash", data={})
+    ids = [100, *range(3000, 4000, 2)]
+    gaps, position = Gaps(), 50
+    position = gaps.seen(ids, position, now=0.0)
+    late = [*range(51, 60), *range(1000, 2000), *range(3001, 3999, 2)]
+    Event.objects.bulk_create(Event(pk=pk, project=one.project, kind="trash", data={}) for pk in [*ids, *late, 5000])
+    with django_assert_num_queries(6):  # a hundred gaps a query
+        found = [event.pk for event in stream._new_events(position, gaps.missed)]
+    assert found == sorted([*late, 5000])
+    assert gaps.seen(found, position, now=1.0) == 5000
+    assert not any(gap.first <= pk <= gap.last for pk in late for gap in gaps.missed)
+    with django_assert_num_queries(1):
+        assert stream._new_events(5000, []) == []
+
+
+@pytest.mark.django_db
+def test_a_tail_that_begins_waits_for_all_that_may_still_commit(world: World) -> None:
+    def made(pk: int, seconds: float) -> None:
+        Event.objects.create(pk=pk, project=world.project, kind="trash", data={})
+        Event.objects.filter(pk=pk).update(created_at=timezone.now() - timedelta(seconds=seconds))
+
+    made(10_000, stream.GAP_SECONDS + 60)
+    made(10_010, stream.GAP_SECONDS + 30)
+    made(11_000, 10)
+    made(11_002, 1)
+    assert stream._start() == (11_002, [10_010, 11_000, 11_002])
 
 
 def token(world: World, learner: str = "anna") -> str:

@@ -15,6 +15,7 @@ from axons_service.storage import keys, objects
 from axons_service.training_sets import manifests
 from axons_service.training_sets.models import TrainingSet
 from tests.service import builders
+from tests.service.listing import list_keys
 
 MIB = 1024**2
 
@@ -132,7 +133,7 @@ def pictures(*names: str) -> dict[str, bytes]:
 
 def stored(prefix: str) -> list[str]:
     """What the store holds below a prefix, without the prefix."""
-    return [key.removeprefix(prefix) for key in objects.list_keys(prefix)]
+    return [key.removeprefix(prefix) for key in list_keys(prefix)]
 
 
 def age(row: Any, by: timedelta) -> datetime:

@@ -20,6 +20,7 @@ from axons_service.storage.models import Erasure, Trash
 from axons_service.training_sets.models import TrainingSet, Upload
 from tests.service import builders
 from tests.service.builders import Caller, Lms
+from tests.service.listing import list_keys
 from tests.service.operations import retained
 
 
@@ -168,7 +169,7 @@ def test_answers_turns_and_used_minutes_of_a_learner_go_too(course: Lms, anna: C
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.needs_s3
 def test_the_objects_go_too(store: Any, course: Lms, anna: Caller, ben: Caller) -> None:
-    objects.delete(list(objects.list_keys("")))
+    objects.delete(list_keys(""))
     anna.open()
     ben.open()
     prefix = keys.project_prefix(anna.project())

@@ -18,6 +18,7 @@ from axons_service.storage.models import Deletion, SweepPass
 from axons_service.training_sets.models import TrainingSet, Upload
 from tests.service import builders
 from tests.service.builders import Caller, Lms
+from tests.service.listing import list_keys
 from tests.service.operations import retained
 
 DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def project(store: Any, course: Lms, anna: Caller) -> Project:
-    objects.delete(list(objects.list_keys("")))
+    objects.delete(list_keys(""))
     anna.open()
     return anna.project()
 
@@ -98,10 +99,10 @@ class TestWhatIsNamedStays:
         ]
         for key in others:
             objects.put_bytes(key, b"x", "application/octet-stream")
-        before = {*objects.list_keys(""), ownership.KEY}
+        before = {*list_keys(""), ownership.KEY}
         later(1000 * DAY)
         assert orphans().objects_deleted == 0
-        assert set(objects.list_keys("")) == before
+        assert set(list_keys("")) == before
 
     def test_while_a_set_is_prepared_nothing_of_its_project_is_garbage(self, project: Project, later: Any) -> None:
         making = retained.training_set(project, state="preparing")
@@ -160,10 +161,10 @@ class TestGarbage:
         later(DAY)
         call_command("sweep", "--dry-run")
         assert "8 objects that nothing names, 32 bytes" in capsys.readouterr().out
-        assert set(objects.list_keys("sites/")) == set(gone)
+        assert set(list_keys("sites/")) == set(gone)
         state = orphans()
         assert (state.objects_deleted, state.bytes_deleted) == (8, 32)
-        assert list(objects.list_keys("sites/")) == []
+        assert list_keys("sites/") == []
 
     def test_the_bucket_of_another_database_is_left_alone(
         self, project: Project, later: Any, caplog: pytest.LogCaptureFixture

@@ -17,9 +17,9 @@ def rules() -> dict[str, Any]:
 @pytest.mark.django_db
 @pytest.mark.needs_s3
 class TestStore:
-    def test_tmp_and_abandoned_uploads_live_for_a_day(self, store: Any) -> None:
+    def test_the_sweeper_with_its_database_comes_before_the_buckets_rule_for_tmp(self, store: Any) -> None:
         assert lifecycle_put() is True
-        assert rules()["axons-tmp"]["Expiration"] == {"Days": 1}
+        assert rules()["axons-tmp"]["Expiration"] == {"Days": 3}
         assert rules()["axons-tmp"]["Filter"] == {"Prefix": "tmp/"}
         assert rules()["axons-multipart"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
 

@@ -11,8 +11,11 @@ import pytest
 import requests
 from django.utils import timezone
 
-from axons_service.storage import multipart, objects
-from axons_service.training_sets import exports, shards
+from axons_service.operations.retention.collect import prefix_collect
+from axons_service.operations.retention.erasure import learner_erase
+from axons_service.operations.retention.trash import trash_purge, trash_put
+from axons_service.storage import keys, multipart, objects
+from axons_service.training_sets import exports, reports, shards
 from axons_service.training_sets.exports import export_build, exports_rescue
 from axons_service.training_sets.manifests import manifest_read
 from axons_service.training_sets.models import Export, TrainingSet, Upload
@@ -184,3 +187,50 @@ def test_shards_are_cut_at_their_size_and_read_as_webdataset_samples(
                 assert (member.mtime, member.uid, member.uname) == (0, 0, "")
     assert samples.keys() == labels.keys()
     assert all(builders.sha256(sample["jpg"]) == key for key, sample in samples.items())
+
+
+def test_a_frozen_broker_costs_the_request_no_more_than_a_moment(
+    mine: TrainingSet, anna: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(exports, "message_publish", lambda task, *args: published.append((task.name, *args)))
+    asked = anna.post(f"/training-sets/{mine.pk}/exports").json()
+    assert published == [("axons_service.training_sets.tasks.export", asked["id"])]
+
+
+def test_a_zip_goes_with_its_set(mine: TrainingSet, anna: Caller) -> None:
+    done = exported(anna, mine)
+    key = f"tmp/{timezone.now():%Y-%m-%d}/exports/{done['id']}.zip"
+    assert objects.head(key) is not None
+    entry, _ = trash_put(project=anna.project(), kind="training_set", object_id=mine.pk, by="anna")
+    assert objects.head(key) is not None  # it may come back
+    trash_purge(entry=entry)
+    assert objects.head(key) is None
+    assert not Export.objects.exists()
+
+
+def test_an_erased_learner_leaves_no_zip(mine: TrainingSet, anna: Caller, course: Lms) -> None:
+    done = exported(anna, mine)
+    learner_erase(site=course.site, learner="anna", requested_by="lms")
+    assert objects.head(f"tmp/{timezone.now():%Y-%m-%d}/exports/{done['id']}.zip") is None
+    assert requests.get(done["url"], timeout=10).status_code == 404
+
+
+def test_the_report_of_a_failed_set_lives_as_long_as_the_set(
+    store: Any, course: Lms, anna: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "ROW_LINES", 3)
+    anna.open(builders.spec(hidden_test_set=None, grading=None))
+    failed = sets_made.prepared(sets_made.asked(anna, [(f"{n}.jpg", b"no picture", "cat") for n in range(6)]))
+    assert failed.state == "failed"
+    prefix = keys.project_prefix(anna.project())
+    page = f"/training-sets/{failed.pk}/report?limit=10"
+    before = anna.get(page).json()
+    assert len(before["lines"]) == 6
+    prefix_collect(project_id=anna.project().pk, prefix=prefix)
+    assert anna.get(page).json() == before
+    objects.delete([keys.report_key(failed)])
+    gone = anna.get(page)
+    assert (gone.status_code, gone.json()["code"]) == (410, "report_gone")
+    assert "Of its 6 lines the first 3 are left." in gone.json()["detail"]
+    assert len(anna.get(f"/training-sets/{failed.pk}/report?limit=3").json()["lines"]) == 3

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import time
 
 import pytest
 from hypothesis import given
@@ -34,6 +35,33 @@ def test_groups_do_not_depend_on_the_order_and_chains_are_one() -> None:
     named = [(name, f"{value:032x}") for name, value in chain]
     for order in itertools.permutations(named):
         assert near_groups(order) == [["a", "b", "c"]]
+
+
+def test_thousands_of_equal_hashes_are_one_group_in_no_time() -> None:
+    """The same picture of a fixed camera, compressed a little otherwise each time."""
+    base = int("5" * 32, 16)
+    named = [(f"{n:05}", f"{base ^ (1 << 40 * (n % 3)) if n % 3 else base:032x}") for n in range(20_000)]
+    ticks: list[None] = []
+    started = time.monotonic()
+    assert near_groups(named, lambda: ticks.append(None)) == [[name for name, _ in named]]
+    assert time.monotonic() - started < 10  # all pairs: minutes
+    assert len(ticks) == 20_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30)), max_size=25))
+def test_groups_are_those_of_comparing_all_pairs(places: list[tuple[int, int]]) -> None:
+    named = [
+        (f"{n:02}", f"{(family << 100) * 0xFFF + ((1 << bits) - 1):032x}") for n, (family, bits) in enumerate(places)
+    ]
+    groups = [{name} for name, _ in named]
+    for (one, first), (other, second) in itertools.combinations(named, 2):
+        if distance(first, second) <= MAX_DISTANCE:
+            mine = next(group for group in groups if one in group)
+            theirs = next(group for group in groups if other in group)
+            if mine is not theirs:
+                groups.remove(theirs)
+                mine |= theirs
+    assert near_groups(named) == sorted(sorted(group) for group in groups if len(group) > 1)
 
 
 @pytest.mark.parametrize("change", ["smaller", "recompressed", "brighter", "grey"])

@@ -8,8 +8,14 @@ import pytest
 from PIL import Image
 
 from axons_service.training_sets import picture_worker, pictures
-from axons_service.training_sets.pictures import Outcome, Picture, pictures_convert
+from axons_service.training_sets.pictures import WALL_SECONDS, Outcome, Picture, PictureWorkers
 from tests.service.training_sets import pictures_made as made
+
+
+def pictures_convert(asked: list[Picture], *, wall_seconds: float = WALL_SECONDS) -> list[Outcome]:
+    """One after the other, in one worker."""
+    with PictureWorkers(1, wall_seconds=wall_seconds) as workers:
+        return [workers.convert(picture) for picture in asked]
 
 
 def convert(folder: Path, *files: tuple[str, bytes], keep: bool = False) -> list[Outcome]:
@@ -18,7 +24,7 @@ def convert(folder: Path, *files: tuple[str, bytes], keep: bool = False) -> list
         source = folder / f"{number}.in"
         source.write_bytes(data)
         asked.append(Picture(name=name, source=source, target=folder / f"{number}.jpg", keep=keep))
-    return list(pictures_convert(asked))
+    return pictures_convert(asked)
 
 
 HOSTILE = [
@@ -148,7 +154,7 @@ def test_a_picture_that_takes_its_worker_down_costs_itself_only(
     for name in ("one", "bad", "two"):
         (tmp_path / f"{name}.in").write_bytes(made.jpeg())
         asked.append(Picture(name=name, source=tmp_path / f"{name}.in", target=tmp_path / f"{name}.jpg"))
-    outcomes = list(pictures_convert(asked, wall_seconds=3))
+    outcomes = pictures_convert(asked, wall_seconds=3)
     assert [outcome.accepted for outcome in outcomes] == [True, False, True]
     assert outcomes[1].reason == "bad could not be opened within the limits of time and memory."
 

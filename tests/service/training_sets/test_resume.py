@@ -20,6 +20,7 @@ from axons_service.training_sets.journal import Journal
 from axons_service.training_sets.models import TrainingSet
 from tests.service import builders
 from tests.service.builders import Caller, Lms
+from tests.service.listing import list_keys
 from tests.service.training_sets import pictures_made as made
 from tests.service.training_sets import sets_made
 
@@ -91,7 +92,7 @@ def files() -> list[tuple[str, bytes, str]]:
 
 
 def start_over(training_set: TrainingSet) -> None:
-    objects.delete(list(objects.list_keys(f"sites/{training_set.site_id}/projects/")))
+    objects.delete(list_keys(f"sites/{training_set.site_id}/projects/"))
     TrainingSet.objects.filter(pk=training_set.pk).update(
         state="preparing", prepare_beat_at=None, prepare_tries=0, manifest_key="", manifest_sha256=""
     )
@@ -125,7 +126,7 @@ def test_the_second_run_ends_as_one_that_was_never_killed(
         each for each in Event.objects.filter(kind="training_set") if each.data["training_set"]["state"] == "ready"
     ]
     assert len(frozen) == 1
-    keys = list(objects.list_keys(f"sites/{found.site_id}/projects/"))
+    keys = list_keys(f"sites/{found.site_id}/projects/")
     assert sum("/blobs/" in key for key in keys) == sum("/thumbnails/" in key for key in keys) == COUNT
     assert sorted(key.rsplit("/", 1)[1] for key in keys if "/training-sets/" in key) == sorted(
         ["manifest.json", *(f"{shard['sha256']}.tar" for shard in found.shards)]

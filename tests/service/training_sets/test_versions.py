@@ -6,9 +6,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from django.utils import timezone
 
 from axons_service.operations.cursors import cursor_sign
+from axons_service.operations.problems import Problem
 from axons_service.storage import objects
+from axons_service.storage.models import Trash
+from axons_service.training_sets.changes import training_set_revert
 from axons_service.training_sets.manifests import manifest_read
 from axons_service.training_sets.models import TrainingSet
 from tests.service import builders
@@ -110,6 +114,22 @@ def test_going_back_makes_a_new_version_that_is_the_old_one(first: TrainingSet, 
     assert (third.version, third.content_sha256, third.shards) == (3, first.content_sha256, first.shards)
     assert anna.get(f"/training-sets/{third.pk}").json()["changes"]["reverted_to"] == 1
     assert anna.post(f"/training-sets/{first.pk}/revert", {"newest": 2}, key="back").json()["id"] == str(third.pk)
+
+
+def test_going_back_is_repeated_after_a_lost_answer_though_the_old_version_is_in_the_trash(
+    first: TrainingSet, anna: Caller
+) -> None:
+    changed(anna, first, newest=1, renames={"cat": "tiger"})
+    made = anna.post(f"/training-sets/{first.pk}/revert", {"newest": 2}, key="back")
+    entry = Trash.objects.create(
+        project=first.project, kind="training_set", object_id=first.pk, title="x", expires_at=timezone.now()
+    )
+    TrainingSet.objects.filter(pk=first.pk).update(trash=entry)
+    kwargs: dict[str, Any] = {"project": first.project, "to": first.pk, "newest": 2, "idempotency_key": "back"}
+    again, created = training_set_revert(**kwargs)
+    assert (str(again.pk), created) == (made.json()["id"], False)
+    with pytest.raises(Problem):
+        training_set_revert(**{**kwargs, "newest": 3, "idempotency_key": "another"})
 
 
 def test_two_windows_do_not_overwrite_each_other(first: TrainingSet, anna: Caller) -> None:

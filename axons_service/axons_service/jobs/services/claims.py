@@ -2,8 +2,10 @@
 
 import hashlib
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.conf import settings
@@ -11,16 +13,16 @@ from django.db import connection, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from axons_service.compute.budgets import budget_used_up
 from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.exercises.models import Project
-from axons_service.jobs.course_room import course_has_room
+from axons_service.jobs.allowance import beyond_budget, specs_capped
+from axons_service.jobs.course_room import course_has_room, course_trainings
 from axons_service.jobs.models import Attempt, CourseTurn, Job, LearnerTurn
 from axons_service.jobs.services.moves import job_move
 from axons_service.jobs.services.turns import turn_serve, turns_join
 from axons_service.jobs.states import Move, State
 
-LOOK_AT = 50  # learners of a course whose next job may be another claimer's, or beyond their budget
+LOOK_AT = 50  # learners of a course whose next job may be another claimer's
 
 
 @dataclass(frozen=True)
@@ -92,46 +94,69 @@ def _ready(architectures: list[str], kind: str) -> QuerySet[Job]:
 
 def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) -> Claim | None:
     """A job of this line of courses: retried jobs first, then course after course."""
-    ready = _ready(architectures, line[0].kind)
-    retried = ready.filter(pool=runner.pool_id, kind=line[0].kind, attempt__gt=0).select_related("turn")
-    courses = {course.pk: course for course in line}
-    for job in retried[:LOOK_AT]:
-        course = courses.get(job.turn.course_turn_id) if job.turn is not None else None
-        if course is not None and (claim := _take_from(course, ready.filter(pk=job.pk), runner)):
+    kind = line[0].kind
+    ready = _ready(architectures, kind)
+    limited = {course.limits_id: course.limits.max_running for course in line if course.limits.max_running is not None}
+    if kind == Job.Kind.TRAINING and limited:
+        running = course_trainings(limited)
+        full = {pk for pk, limit in limited.items() if limit is not None and running.get(pk, 0) >= limit}
+        line = [course for course in line if course.limits_id not in full]
+    retried = ready.filter(attempt__gt=0)
+    of_pool = retried.filter(pool=runner.pool_id, kind=kind, turn__course_turn__in=[course.pk for course in line])
+    lost = dict.fromkeys(of_pool.values_list("turn__course_turn", flat=True)[:LOOK_AT])
+    places = {pk: place for place, pk in enumerate(lost)}
+    for course in sorted((each for each in line if each.pk in places), key=lambda each: places[each.pk]):
+        if claim := _take_from(course, runner, partial(_retried, course, retried)):
             return claim
     for course in line:
-        if claim := _take_from(course, ready, runner):
+        if claim := _take_from(course, runner, partial(_next, course, ready)):
             return claim
     return None
 
 
-def _take_from(course: CourseTurn, ready: QuerySet[Job], runner: Runner) -> Claim | None:
-    """The next job of a course, unless the course is at its limits. One transaction, one winner."""
-    if not course_has_room(course):
-        return None
+def _take_from(course: CourseTurn, runner: Runner, find: Callable[[], Job | None]) -> Claim | None:
+    """The job of a course that `find` locks, unless the course is at its limit. One transaction, one winner."""
     with transaction.atomic():
         if course.limits.max_running is not None and course.kind == Job.Kind.TRAINING:
             # Claims for a limited course meet here, so that two of them do not both take its last place.
             CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
             if not course_has_room(course):
                 return None
-        heads = _heads(course, ready)
-        for job in (_locked(ready.filter(pk=head)) for _, head in heads):
-            if job is not None and (claim := _take(job, runner)):
-                return claim
+        job = find()
+        return _take(job, runner) if job is not None else None
+
+
+def _retried(course: CourseTurn, retried: QuerySet[Job]) -> Job | None:
+    return _locked(retried.filter(turn__course_turn=course))
+
+
+def _next(course: CourseTurn, ready: QuerySet[Job]) -> Job | None:
+    """The next job of a course that nobody else takes and no budget holds, locked. Six queries, however many wait."""
+    allowed = ready
+    if course.kind == Job.Kind.TRAINING:
+        allowed = ready.filter(~beyond_budget(limits=[course.limits], capped={}))
+    heads = _heads(course, allowed)
+    if course.kind == Job.Kind.TRAINING and specs_capped({spec for _, _, spec in heads}):
+        every = ready.filter(turn__course_turn=course).order_by().values("spec")
+        capped = specs_capped(every)
+        allowed = ready.filter(~beyond_budget(limits=[course.limits], capped=capped))
+        heads = _heads(course, allowed)
+    in_turn = ("turn__served_at", "turn__waiting_since", "turn", "created_at")
+    job = _locked(allowed.filter(pk__in=[job for _, job, _ in heads]).order_by(*in_turn)) if heads else None
+    if job is None and heads:
         # Every learner's next job went to another claimer meanwhile: take one behind it rather than nothing.
-        for job in (_locked(ready.filter(turn=turn)) for turn, _ in heads):
-            if job is not None and (claim := _take(job, runner)):
-                return claim
-    return None
+        job = _locked(allowed.filter(turn__in=[turn for turn, _, _ in heads]).order_by(*in_turn))
+    return job
 
 
-def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID]]:
-    """The next learners of a course, each with their oldest job: `(turn, job)`."""
+def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID, int]]:
+    """The next learners of a course, each with their oldest job: `(turn, job, spec)`."""
     oldest = ready.filter(turn=OuterRef("pk")).values("pk")[:1]
     waiting = LearnerTurn.objects.filter(course_turn=course, waiting_since__isnull=False)
     heads = waiting.annotate(head=Subquery(oldest)).filter(head__isnull=False)
-    return list(heads.order_by("served_at", "waiting_since", "pk").values_list("pk", "head")[:LOOK_AT])
+    found = list(heads.order_by("served_at", "waiting_since", "pk").values_list("pk", "head")[:LOOK_AT])
+    specs = dict(Job.objects.filter(pk__in=[head for _, head in found]).values_list("pk", "spec"))
+    return [(turn, head, specs[head]) for turn, head in found]
 
 
 def _locked(jobs: QuerySet[Job]) -> Job | None:
@@ -142,9 +167,6 @@ def _locked(jobs: QuerySet[Job]) -> Job | None:
 
 
 def _take(job: Job, runner: Runner) -> Claim | None:
-    is_new_training = job.kind == Job.Kind.TRAINING and job.attempt == 0  # one that began may finish
-    if is_new_training and budget_used_up(job.project, job.spec.body) is not None:
-        return None
     now = timezone.now()
     number = job.attempt + 1
     # The runner's row before the project's, which job_move locks: the order in which an attempt ends.

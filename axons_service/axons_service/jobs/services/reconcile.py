@@ -13,7 +13,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from axons_service.jobs.deadlines import CANCEL_GRACE, DEADLINES, Then, held_deadline
+from axons_service.jobs.allowance import held_back
+from axons_service.jobs.deadlines import CANCEL_GRACE, CAPACITY, DEADLINES, Since, Then, held_deadline
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.services.attempts import attempt_overdue, attempt_stalled, lease_expire
@@ -32,6 +33,8 @@ class Reconciled:
     """How many rows each rule changed."""
 
     dispatched: int
+    excused: int
+    given_up: int
     no_capacity: int
     leases_expired: int
     cancelled: int
@@ -44,7 +47,9 @@ def jobs_reconcile() -> Reconciled:
     now = timezone.now()
     return Reconciled(
         dispatched=_each((pk, partial(job_dispatch, job_id=pk)) for pk in _waiting_beyond(Then.DISPATCH, now)),
-        no_capacity=_each((pk, partial(_starve, pk)) for pk in _waiting_beyond(Then.FAIL, now)),
+        excused=_excuse(now),
+        given_up=_each((pk, partial(_fail, pk, FailureClass.HELD_BACK)) for pk in _held_beyond(Then.GIVE_UP, now)),
+        no_capacity=_each((pk, partial(_fail, pk, FailureClass.NO_CAPACITY)) for pk in _waiting_beyond(Then.FAIL, now)),
         leases_expired=_each(
             (job, partial(lease_expire, attempt_id=pk))
             for pk, job in _pks(_living().filter(lease_expires_at__lt=now))[:BATCH]
@@ -66,12 +71,28 @@ def _pks(attempts: QuerySet[Attempt]) -> list[tuple[int, UUID]]:
 
 def _waiting_beyond(then: Then, now: datetime) -> list[UUID]:
     """Waiting jobs that passed the deadline of their state which leads to `then`."""
+    return _ids(_beyond(then, now))
+
+
+def _held_beyond(then: Then, now: datetime) -> list[UUID]:
+    """Those of them that a limit or a budget keeps from starting; only when there are any is that looked into."""
+    passed = _beyond(then, now)
+    return _ids(held_back(passed, served_since=now - CAPACITY)) if passed.exists() else []
+
+
+def _beyond(then: Then, now: datetime) -> QuerySet[Job]:
     passed = Q(pk__in=[])
     for state in WAITING:
         for deadline in DEADLINES[state]:
             if deadline.then is then:
-                passed |= Q(state=state, since__lt=now - deadline.after)
-    return _ids(Job.objects.filter(state__in=WAITING).annotate(since=WAITING_SINCE).filter(passed))
+                clock = "since" if deadline.since is Since.WAITING else "created_at"
+                passed |= Q(state=state, **{f"{clock}__lt": now - deadline.after})
+    return Job.objects.filter(state__in=WAITING).annotate(since=WAITING_SINCE).filter(passed)
+
+
+def _excuse(now: datetime) -> int:
+    """Begin the wait for a machine anew for jobs that none could have taken."""
+    return Job.objects.filter(pk__in=_held_beyond(Then.EXCUSE, now), state__in=WAITING).update(waiting_since=now)
 
 
 def _silent(now: datetime) -> list[UUID]:
@@ -106,11 +127,12 @@ def _each(calls: Iterable[tuple[UUID, Callable[[], bool]]]) -> int:
 
 
 @transaction.atomic
-def _starve(job_id: UUID) -> bool:
+def _fail(job_id: UUID, failure_class: FailureClass) -> bool:
+    """End a job that waited for too long."""
     job = job_lock(job_id)
     if State(job.state) not in WAITING:
         return False
-    return job_end(job=job, state=State.FAILED, failure_class=FailureClass.NO_CAPACITY)
+    return job_end(job=job, state=State.FAILED, failure_class=failure_class)
 
 
 def _overdue_end(attempt: Attempt, now: datetime) -> bool:

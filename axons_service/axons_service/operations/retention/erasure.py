@@ -17,6 +17,7 @@ from axons_service.operations.retention.trash import deletion_queue
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
 from axons_service.storage.models import Erasure, Trash
+from axons_service.training_sets.exports import exports_delete
 from axons_service.training_sets.models import TrainingSet, Upload
 
 logger = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def _project_erase(project: Project) -> int:
         Project.objects.filter(pk=project.pk),
     ]
     # what points from row to row inside the project would protect one from the other
+    exports_delete(sets=sets)
     jobs.update(training_set=None, model=None)
     sets.update(parent=None)
     count = sum(rows.delete()[0] for rows in doomed)

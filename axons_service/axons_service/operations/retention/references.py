@@ -8,6 +8,7 @@ from axons_service.exercises.models import Project
 from axons_service.jobs.artifacts import model_id
 from axons_service.jobs.models import Checkpoint, Job, Model, Prediction
 from axons_service.jobs.states import TERMINAL
+from axons_service.storage import keys
 from axons_service.training_sets.manifests import manifest_load
 from axons_service.training_sets.models import TrainingSet
 
@@ -23,7 +24,7 @@ class References:
     is_preparing: bool = False
     hashes: set[str] = field(default_factory=set)
     sets: set[str] = field(default_factory=set)
-    shards: set[str] = field(default_factory=set)
+    shared: set[str] = field(default_factory=set)  # single objects below sets that are not named as a whole
     models: set[str] = field(default_factory=set)
     jobs: dict[str, bool] = field(default_factory=dict)  # whether it is over
     files: set[str] = field(default_factory=set)
@@ -37,7 +38,7 @@ class References:
                 found = SHA256.fullmatch(name)
                 return found is not None and not self.is_preparing and found[1] not in self.hashes
             case ["training-sets", owner, *_]:
-                return not self.is_preparing and owner not in self.sets and key not in self.shards
+                return not self.is_preparing and owner not in self.sets and key not in self.shared
             case ["models", owner, *_]:
                 return owner not in self.models
             case ["jobs", owner, "attempts", _, ("checkpoints" | "artifacts"), *_]:
@@ -64,10 +65,11 @@ def project_references(project_id: UUID, pictures: dict[str, frozenset[str]] | N
     for pk, state, manifest_key, manifest_sha256, shards in sets.values_list(*columns):
         if state == TrainingSet.State.PREPARING:
             found.is_preparing = True
-        if state == TrainingSet.State.FAILED:
+        if state == TrainingSet.State.FAILED:  # why, for each file, is all that a learner has of it
+            found.shared.add(keys.report_key(TrainingSet(pk=pk, project=project)))
             continue
         found.sets.add(str(pk))
-        found.shards.update(shard["key"] for shard in shards)
+        found.shared.update(shard["key"] for shard in shards)
         if manifest_key:
             if manifest_key not in pictures:
                 manifest = manifest_load(manifest_key, manifest_sha256)

@@ -21,6 +21,7 @@ from axons_service.operations.retention.selectors import trash_output
 from axons_service.operations.retention.uses import Uses, project_uses
 from axons_service.storage import keys
 from axons_service.storage.models import Deletion, Trash
+from axons_service.training_sets.exports import exports_delete
 from axons_service.training_sets.manifests import stored_bytes
 from axons_service.training_sets.models import TrainingSet
 
@@ -250,6 +251,7 @@ def _give_up(entry: Trash, project: Project) -> None:
     Prediction.objects.filter(job__in=jobs).delete()
     _queue(project, f"{prefix}jobs/", jobs)
     sets = TrainingSet.objects.filter(trash=entry)
+    exports_delete(sets=sets)
     if sets.update(purged_at=now, report=[], request={}, message=""):
         sets_recount(project)
         for folder in ("training-sets/", "blobs/", "thumbnails/"):
