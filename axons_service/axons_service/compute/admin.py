@@ -2,19 +2,33 @@
 
 from django.contrib import admin
 
-from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner
+from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner, SiteLimits
 from axons_service.operations.admin_base import ReadOnlyAdmin
 
 
 @admin.register(Pool)
 class PoolAdmin(ReadOnlyAdmin):
-    list_display = ("name", "title", "provider", "min_runners", "max_runners", "is_active")
+    list_display = (
+        "name",
+        "title",
+        "provider",
+        "min_runners",
+        "max_runners",
+        "is_active",
+        "scaling_reason",
+        "provider_error",
+    )
     search_fields = ("=id", "name")
     editable = (
         "title",
         "min_runners",
         "max_runners",
         "idle_seconds",
+        "warm_windows",
+        "spare_runners",
+        "target_wait_seconds",
+        "cool_down_seconds",
+        "budget_per_day",
         "price_per_hour",
         "currency",
         "billing_unit_seconds",
@@ -40,6 +54,16 @@ class CourseLimitsAdmin(ReadOnlyAdmin):
     list_select_related = ("site",)
     search_fields = ("=id", "course_key")
     editable = ("max_running", "course_minutes", "learner_minutes", "period")
+
+
+@admin.register(SiteLimits)
+class SiteLimitsAdmin(ReadOnlyAdmin):
+    """A site appears when it is registered, or by `site_limits`."""
+
+    list_display = ("site", "max_running")
+    list_select_related = ("site",)
+    search_fields = ("=id", "site__slug")
+    editable = ("max_running",)
 
 
 @admin.register(ComputeUse)

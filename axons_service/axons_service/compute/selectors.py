@@ -2,6 +2,7 @@
 
 from django.db.models import Count, Q
 
+from axons_service.compute.measures import load_measured
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.scaling import Load
 from axons_service.jobs.models import Attempt, Job
@@ -16,10 +17,11 @@ def pool_load(pool: Pool) -> Load:
     living = Attempt.objects.filter(job__pool=pool, ended_at__isnull=True, runner__isnull=False)
     held = list(living.values_list("runner_id", "job__kind"))
     runners = pool.runners.filter(state__in=[Runner.State.STARTING, Runner.State.ACTIVE])
-    return Load(
+    load = Load(
         waiting_training=waiting["training"],
         waiting_inference=waiting["inference"],
         runners=list(runners.order_by("created_at")),
         training=frozenset(runner for runner, kind in held if kind != Job.Kind.INFERENCE and runner is not None),
         busy=frozenset(runner for runner, _ in held if runner is not None),
     )
+    return load_measured(pool, load)

@@ -11,10 +11,10 @@ from django.db import connection, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from axons_service.compute.budgets import budget_used_up
-from axons_service.compute.models import CourseLimits, Pool, Runner
+from axons_service.compute.budgets import budget_used_up, pool_is_spent
+from axons_service.compute.models import CourseLimits, Pool, Runner, SiteLimits
 from axons_service.exercises.models import Project
-from axons_service.jobs.course_room import course_has_room
+from axons_service.jobs.course_room import course_has_room, site_limits
 from axons_service.jobs.models import Attempt, CourseTurn, Job, LearnerTurn
 from axons_service.jobs.services.moves import job_move
 from axons_service.jobs.services.turns import turn_serve, turns_join
@@ -77,7 +77,7 @@ def kinds_in_order(slots: list[str], last_kind: str) -> list[str]:
 
 def _waiting_courses(pool: Pool, kinds: list[str]) -> list[CourseTurn]:
     waiting = CourseTurn.objects.filter(pool=pool, kind__in=kinds, waiting_since__isnull=False)
-    return list(waiting.select_related("limits").order_by("served_at", "waiting_since", "pk"))
+    return list(waiting.select_related("limits__site__compute_limits").order_by("served_at", "waiting_since", "pk"))
 
 
 def _ready(architectures: list[str], kind: str) -> QuerySet[Job]:
@@ -99,6 +99,8 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
         course = courses.get(job.turn.course_turn_id) if job.turn is not None else None
         if course is not None and (claim := _take_from(course, ready.filter(pk=job.pk), runner)):
             return claim
+    if line[0].kind == Job.Kind.TRAINING and pool_is_spent(runner.pool, timezone.now()):
+        return None  # what began was retried above; nothing else begins today
     for course in line:
         if claim := _take_from(course, ready, runner):
             return claim
@@ -110,11 +112,8 @@ def _take_from(course: CourseTurn, ready: QuerySet[Job], runner: Runner) -> Clai
     if not course_has_room(course):
         return None
     with transaction.atomic():
-        if course.limits.max_running is not None and course.kind == Job.Kind.TRAINING:
-            # Claims for a limited course meet here, so that two of them do not both take its last place.
-            CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
-            if not course_has_room(course):
-                return None
+        if _limits_hold(course) and not course_has_room(course):
+            return None
         heads = _heads(course, ready)
         for job in (_locked(ready.filter(pk=head)) for _, head in heads):
             if job is not None and (claim := _take(job, runner)):
@@ -124,6 +123,21 @@ def _take_from(course: CourseTurn, ready: QuerySet[Job], runner: Runner) -> Clai
             if job is not None and (claim := _take(job, runner)):
                 return claim
     return None
+
+
+def _limits_hold(course: CourseTurn) -> bool:
+    """Lock the limits of a course and of its site, if there are any; whether there are.
+
+    Claims for a limited course or site meet here, so that two of them do not both take its last place.
+    """
+    if course.kind != Job.Kind.TRAINING:
+        return False
+    site = site_limits(course)
+    if site is not None:
+        list(SiteLimits.objects.select_for_update(no_key=True).filter(pk=site.pk))
+    if course.limits.max_running is not None:
+        CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
+    return site is not None or course.limits.max_running is not None
 
 
 def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID]]:
