@@ -1,6 +1,7 @@
 """What `policy` wants to know beside the queue, read only where it can change a decision."""
 
 from dataclasses import replace
+from datetime import timedelta
 from statistics import fmean, median
 
 from django.db.models import Count, Q
@@ -15,6 +16,8 @@ from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import WAITING
 
+LATELY = timedelta(minutes=5)
+
 
 def load_measured(pool: Pool, load: Load) -> Load:
     """The load with the caps of sites applied, and what was measured.
@@ -27,7 +30,7 @@ def load_measured(pool: Pool, load: Load) -> Load:
     spent = pool_spent(pool, timezone.now()) if pool.budget_per_day is not None else 0.0
     measures = Measures(spent=spent)
     if free < capped and len(load.runners) < pool.max_runners:
-        measures = replace(measures, run=run_mean(pool), start=start_median(pool))
+        measures = replace(measures, run=run_mean(pool), start=start_median(pool), rate=arrivals(pool))
     exempt = 0
     if pool.budget_per_day is not None and spent >= pool.budget_per_day:
         exempt = Job.objects.filter(pool=pool, state__in=WAITING, kind=Job.Kind.EVALUATION).count()
@@ -44,6 +47,13 @@ def run_mean(pool: Pool) -> float | None:
     found = [each for kind in JOB_KINDS[False] if (each := times.of((0, kind, None))) is not None]
     seconds = [second for each in found for second in each.seconds]
     return fmean(seconds) if seconds else None
+
+
+def arrivals(pool: Pool) -> float:
+    """Trainings and evaluations that were ordered in the last minutes, a second."""
+    since = timezone.now() - LATELY
+    came = Job.objects.filter(state__in=Job.State.values, created_at__gte=since)  # its index begins with the state
+    return came.filter(pool=pool).exclude(kind=Job.Kind.INFERENCE).count() / LATELY.total_seconds()
 
 
 def start_median(pool: Pool) -> float | None:

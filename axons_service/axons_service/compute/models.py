@@ -51,7 +51,7 @@ class Pool(models.Model):
     )
     spare_runners = models.PositiveIntegerField(default=0, help_text="free runners kept beside those that train")
     target_wait_seconds = models.PositiveIntegerField(
-        default=60, help_text="a machine is started for work that would wait longer than this"
+        default=10, help_text="a machine is started for work that would wait longer than this"
     )
     cool_down_seconds = models.PositiveIntegerField(
         default=0, help_text="after a machine was started, none is stopped for so long"

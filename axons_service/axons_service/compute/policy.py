@@ -3,11 +3,11 @@
 `decide` is what the service does at every tick and what `make simulate` replays a day with. Times are in seconds, money
 in the pool's currency. The rules in one paragraph:
 
-What waits is worth a machine if those that are there would not begin it within the horizon: the target wait, or the
-time that a new machine takes to start if that is longer (before that, a new one helps nobody). In a warm window, and
-with spare runners, machines are there before the work is. Idle ones go when they were idle for long, the cool-down after
-the last start is over, and little of the billing unit that is paid already is left. A budget of the day that is used up
-starts nothing and keeps nothing warm; what runs is finished.
+What waits is worth a machine if those that are there would not begin it within the target wait, unless nothing would
+be left of it, and nothing have come to it, when the new machine has started. In a warm window, and
+with spare runners, machines are there before the work is. Idle ones go when they were idle for long, the cool-down
+after the last start is over, and little of the billing unit that is paid already is left. A budget of the day that is
+used up starts nothing and keeps nothing warm; what runs is finished.
 """
 
 from collections import Counter
@@ -51,7 +51,7 @@ class Rules:
     is_active: bool = True
     windows: tuple[Window, ...] = ()
     spare: int = 0  # free machines that are kept beside the busy ones
-    target_wait: float = 60.0
+    target_wait: float = 10.0
     idle: float = 900.0
     cool_down: float = 0.0
     billing_unit: float = 1.0
@@ -64,6 +64,7 @@ class Measures:
 
     run: float | None = None  # mean run time of what the training slot takes
     start: float | None = None  # median time from the order of a machine to its first claim
+    rate: float = 0.0  # trainings and evaluations that came lately, a second
     spent: float = 0.0  # of the day's budget
 
 
@@ -188,9 +189,9 @@ def _candidates(facts: Facts) -> list[tuple[int, str]]:
     states = Counter("train" if machine.trains else "free" for machine in facts.machines)
     wanted = [(0, "Nothing waits.")]
     if facts.waiting:
-        missing = _missing(facts, states["train"])
+        missing = _missing(facts)
         jobs = "1 job waits" if facts.waiting == 1 else f"{facts.waiting} jobs wait"
-        seconds = f"{_horizon(facts):.0f} s"
+        seconds = f"{rules.target_wait:.0f} s"
         there = len(facts.machines)
         if missing:
             wanted.append((there + missing, f"{jobs}; {there} machines cannot begin them within {seconds}."))
@@ -210,22 +211,25 @@ def _candidates(facts: Facts) -> list[tuple[int, str]]:
     return wanted
 
 
-def _horizon(facts: Facts) -> float:
-    return max(facts.rules.target_wait, facts.measures.start or 0.0)
+def _missing(facts: Facts) -> int:
+    """Machines beyond those that are there, so that what waits begins within the target wait."""
+    run, start, target = facts.measures.run, facts.measures.start or 0.0, facts.rules.target_wait
+    late = facts.waiting - _begun(facts, target)
+    left = facts.waiting + floor(facts.measures.rate * start) - _begun(facts, start)
+    work = min(late, left)
+    return ceil(work / (1 + _more(target - start, run))) if work > 0 else 0
 
 
-def _missing(facts: Facts, training: int) -> int:
-    """Machines beyond those that are there, so that what waits begins within the horizon."""
-    run, start, horizon = facts.measures.run, facts.measures.start or 0.0, _horizon(facts)
+def _begun(facts: Facts, within: float) -> int:
+    """Jobs that the machines which are there begin within so many seconds; one that starts begins its first later."""
+    run, start = facts.measures.run, facts.measures.start or 0.0
     begun = 0
     for machine in facts.machines:
         if not machine.trains:
             ready = max(0.0, start - machine.age) if machine.is_starting else 0.0
-            begun += 1 + _more(horizon - ready, run)
-    if run:
-        begun += floor(training * horizon / run)  # how often busy machines come free
-    left = facts.waiting - begun
-    return ceil(left / (1 + _more(horizon - start, run))) if left > 0 else 0
+            begun += 1 + _more(within - ready, run)
+    training = sum(machine.trains for machine in facts.machines)
+    return begun + (floor(training * within / run) if run else 0)  # so often busy machines come free
 
 
 def _more(seconds: float, run: float | None) -> int:

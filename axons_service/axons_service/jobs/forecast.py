@@ -28,6 +28,7 @@ class Forecast:
 
     def __init__(self, pool: Pool, *, is_inference: bool) -> None:
         self.read_at = time.monotonic()
+        self.pool = pool
         kinds = JOB_KINDS[is_inference]
         self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
         waiting = _waiting(pool.pk, kinds, self._courses)
@@ -113,6 +114,12 @@ class Forecast:
             load = replace(load, measures=self._policy_measures())
             slots += [Slot(begin, 0.0, begin is None)] * runners_to_start(pool, load)
         return slots
+
+    def next_machine(self, asked_at: datetime) -> float | None:
+        """Seconds until a machine that is asked for then claims, if the provider has one; null when never measured."""
+        if self._begin is None:
+            return None
+        return round((asked_at - timezone.now()).total_seconds() + median(self._begin.seconds), 1)
 
     def _policy_measures(self) -> Measures:
         """What the scaler knows, so that the estimate counts on the machines that it will start."""

@@ -49,7 +49,7 @@ def machines(draw: Any) -> tuple[Machine, ...]:
 
 
 @st.composite
-def rules(draw: Any) -> Rules:
+def rule_sets(draw: Any) -> Rules:
     least = draw(st.integers(0, 4))
     window = Window(frozenset({5}), time(11), time(13), draw(st.integers(1, 9)))
     return Rules(
@@ -71,10 +71,11 @@ def situations(draw: Any) -> Facts:
     waiting = draw(st.integers(0, 40))
     return Facts(
         now=NOON,
-        rules=draw(rules()),
+        rules=draw(rule_sets()),
         measures=Measures(
             run=draw(st.none() | st.floats(0.1, 4000)),
             start=draw(st.none() | st.floats(0, 1000)),
+            rate=draw(st.floats(0, 3)),
             spent=draw(st.floats(0, 150)),
         ),
         waiting=waiting,
@@ -198,7 +199,8 @@ def idle(*ids: int, since: float = 10_000.0, billed: float | None = None) -> tup
 def ask(**changes: Any) -> Decision:
     pool = {name: changes.pop(name) for name in list(changes) if name in Rules.__dataclass_fields__}
     measured = {name: changes.pop(name) for name in list(changes) if name in Measures.__dataclass_fields__}
-    return decide(Facts(now=NOON, rules=Rules(**{"most": 10, **pool}), measures=Measures(**measured), **changes))
+    rules = Rules(**{"most": 10, "target_wait": 60.0, **pool})
+    return decide(Facts(now=NOON, rules=rules, measures=Measures(**measured), **changes))
 
 
 def test_every_waiting_job_gets_a_machine_while_nothing_was_measured() -> None:
@@ -219,13 +221,20 @@ def test_a_machine_that_starts_slowly_is_not_ordered_for_what_is_done_before_it_
     assert ask(waiting=6, machines=busy(1), run=50.0, start=10.0).start > 0
 
 
+def test_what_will_have_come_when_a_machine_is_ready_counts() -> None:
+    slow = {"machines": busy(10), "run": 100.0, "start": 100.0, "target_wait": 10.0, "most": 50}
+    assert ask(waiting=6, **slow).start == 0
+    assert ask(waiting=6, rate=0.06, **slow).start == 2
+    assert ask(waiting=6, rate=2.0, **slow).start == 5
+
+
 def test_short_runs_share_a_new_machine() -> None:
     assert ask(waiting=8, run=10.0, start=20.0, target_wait=60.0).start == 2
 
 
 def test_the_reasons_are_sentences_with_figures() -> None:
     text = ask(waiting=5, machines=busy(2), run=600.0, start=90.0, most=4).reason
-    assert text == "5 jobs wait; 2 machines cannot begin them within 90 s. The pool may have 4."
+    assert text == "5 jobs wait; 2 machines cannot begin them within 60 s. The pool may have 4."
     assert "warm window asks for 3" in ask(windows=(Window(frozenset({5}), time(11), time(13), 3),)).reason
     assert "85 % of the day's budget is used" in ask(budget=100.0, spent=85.0).reason
     blocked = ask(waiting=1, is_blocked=True)

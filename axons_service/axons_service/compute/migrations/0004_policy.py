@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
             model_name="pool",
             name="target_wait_seconds",
             field=models.PositiveIntegerField(
-                default=60, help_text="a machine is started for work that would wait longer than this"
+                default=10, help_text="a machine is started for work that would wait longer than this"
             ),
         ),
         migrations.AddField(
