@@ -58,7 +58,7 @@ class CourseLimitsAdmin(ReadOnlyAdmin):
 
 @admin.register(SiteLimits)
 class SiteLimitsAdmin(ReadOnlyAdmin):
-    """A site appears when it is registered, or by `site_limits`."""
+    """A site appears by `site_limits`."""
 
     list_display = ("site", "max_running")
     list_select_related = ("site",)

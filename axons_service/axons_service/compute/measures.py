@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from statistics import fmean, median
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.utils import timezone
 
 from axons_service.compute.costs import pool_spent
@@ -63,16 +63,16 @@ def start_median(pool: Pool) -> float | None:
 
 
 def _capped(pool: Pool, load: Load) -> int:
-    """Of the waiting trainings, those that the caps of their sites let run."""
+    """Of the waiting trainings, those that the caps of their sites let run; no more than `load` has."""
     caps = dict(SiteLimits.objects.filter(max_running__isnull=False).values_list("site", "max_running"))
     if not caps:
         return load.waiting_training
-    waiting = Job.objects.filter(pool=pool, state__in=WAITING, kind=Job.Kind.TRAINING)
-    own = waiting.filter(project__exercise__site__in=caps).order_by().values_list("project__exercise__site")
+    waiting = Job.objects.filter(pool=pool, state__in=WAITING, cancel_requested=False).exclude(kind=Job.Kind.INFERENCE)
+    own = waiting.filter(kind=Job.Kind.TRAINING, project__exercise__site__in=caps).order_by()
     running = site_trainings(caps)
     demands = [
         Demand(site=site, waiting=count, site_running=running.get(site, 0), site_most=caps[site])
-        for site, count in own.annotate(Count("pk", filter=~Q(cancel_requested=True)))
+        for site, count in own.values_list("project__exercise__site").annotate(Count("pk"))
     ]
     over = sum(demand.waiting for demand in demands) - claimable(demands)
-    return max(0, load.waiting_training - over)
+    return min(load.waiting_training, waiting.count() - over)
