@@ -1,7 +1,11 @@
 """What an operator sees of compute. Limits may be changed here; tokens are set by `pool_register`."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
+from axons_service.compute.cost_page import cost_page
 from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner, SiteLimits
 from axons_service.operations.admin_base import ReadOnlyAdmin
 
@@ -80,3 +84,13 @@ class MachineUseAdmin(ReadOnlyAdmin):
     list_filter = ("pool", "is_closed")
     list_select_related = ("pool",)
     search_fields = ("=id", "runner_name")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("costs/", self.admin_site.admin_view(self.costs), name="axons_compute_costs")
+        return [own, *super().get_urls()]
+
+    def costs(self, request: HttpRequest) -> HttpResponse:
+        """What compute cost, for those who may see the bills."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return cost_page(request, self.admin_site.each_context(request))
