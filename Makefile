@@ -15,7 +15,7 @@ FENCING ?= on
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-runner services \
+.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-runner simulate services \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -63,6 +63,9 @@ bench-service: setup ## the service's figures (QUICK=1 checks the script, WRITE=
 
 bench-runner: setup ## the runner's figures beside plain scripts (QUICK=1 checks the script, WRITE=docs/performance.md writes its section)
 	@QUICK="$(QUICK)" WRITE="$(WRITE)" $(PY) -m tests.benchmarks.runner
+
+simulate: setup ## a day of a 10,000-student course under three scaling policies (WRITE=docs/scaling.md writes the page)
+	@$(PY) -m tests.benchmarks.scaling --seed $(SEED) $(if $(WRITE),--write $(WRITE))
 
 lint: setup ## ruff
 	@.venv/bin/ruff check $(PYTHON_ROOMS)

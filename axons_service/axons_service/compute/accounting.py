@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from axons_service.compute.budgets import utc_day
-from axons_service.compute.models import ComputeUse, CourseLimits
+from axons_service.compute.models import ComputeUse, CourseLimits, SiteLimits
 from axons_service.sites.models import Site
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ def course_limits_set(
     if max_running == 0:
         raise ValidationError({"max_running": "A course that may run no training at all would wait for ever."})
     limits, _ = CourseLimits.objects.update_or_create(site=site, course_key=course_key, defaults=values)
+    return limits
+
+
+def site_limits_set(*, site: Site, max_running: int | None) -> SiteLimits:
+    """Set how many trainings of all courses of a site may run at once; null: any number. Raises ValidationError."""
+    SiteLimits(site=site, max_running=max_running).clean_fields(exclude=["site"])
+    limits, _ = SiteLimits.objects.update_or_create(site=site, defaults={"max_running": max_running})
     return limits
 
 

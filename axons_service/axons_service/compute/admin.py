@@ -1,20 +1,38 @@
 """What an operator sees of compute. Limits may be changed here; tokens are set by `pool_register`."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
-from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner
+from axons_service.compute.cost_page import cost_page
+from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner, SiteLimits
 from axons_service.operations.admin_base import ReadOnlyAdmin
 
 
 @admin.register(Pool)
 class PoolAdmin(ReadOnlyAdmin):
-    list_display = ("name", "title", "provider", "min_runners", "max_runners", "is_active")
+    list_display = (
+        "name",
+        "title",
+        "provider",
+        "min_runners",
+        "max_runners",
+        "is_active",
+        "scaling_reason",
+        "provider_error",
+    )
     search_fields = ("=id", "name")
     editable = (
         "title",
         "min_runners",
         "max_runners",
         "idle_seconds",
+        "warm_windows",
+        "spare_runners",
+        "target_wait_seconds",
+        "cool_down_seconds",
+        "budget_per_day",
         "price_per_hour",
         "currency",
         "billing_unit_seconds",
@@ -42,6 +60,16 @@ class CourseLimitsAdmin(ReadOnlyAdmin):
     editable = ("max_running", "course_minutes", "learner_minutes", "period")
 
 
+@admin.register(SiteLimits)
+class SiteLimitsAdmin(ReadOnlyAdmin):
+    """A site appears by `site_limits`."""
+
+    list_display = ("site", "max_running")
+    list_select_related = ("site",)
+    search_fields = ("=id", "site__slug")
+    editable = ("max_running",)
+
+
 @admin.register(ComputeUse)
 class ComputeUseAdmin(ReadOnlyAdmin):
     list_display = ("limits", "day", "seconds")
@@ -56,3 +84,13 @@ class MachineUseAdmin(ReadOnlyAdmin):
     list_filter = ("pool", "is_closed")
     list_select_related = ("pool",)
     search_fields = ("=id", "runner_name")
+
+    def get_urls(self) -> list[URLPattern]:
+        own = path("costs/", self.admin_site.admin_view(self.costs), name="axons_compute_costs")
+        return [own, *super().get_urls()]
+
+    def costs(self, request: HttpRequest) -> HttpResponse:
+        """What compute cost, for those who may see the bills."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return cost_page(request, self.admin_site.each_context(request))

@@ -8,7 +8,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from django.utils.formats import date_format
 
-from axons_service.compute.models import ComputeUse, CourseLimits
+from axons_service.compute.models import ComputeUse, CourseLimits, Pool
 from axons_service.exercises.models import Project
 from axons_service.operations.problems import Problem
 
@@ -137,3 +137,8 @@ def _exercise_seconds(project: Project) -> float:
 def utc_day(moment: datetime) -> date:
     """The day that a moment is accounted to."""
     return moment.astimezone(UTC).date()
+
+
+def pool_is_spent(pool: Pool, now: datetime) -> bool:
+    """Whether the pool's budget of money for today is used up: no training begins in it until the next UTC day."""
+    return pool.budget_spent_on is not None and pool.budget_spent_on == utc_day(now)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from axons_service.compute.decisions import decision_keep
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Machine, NoCapacity, Provider, ProviderError, Rejected, Status
@@ -56,6 +57,7 @@ def pool_scale(*, pool_id: int) -> None:
         if not provider.starts_runners:
             return
         load = pool_load(pool)
+        decision_keep(pool=pool, load=load)
         stopped = [_stopping(runner) for runner in runners_to_stop(pool, load, timezone.now())]
         missing = 0 if _is_blocked(pool) else runners_to_start(pool, load)
         if missing and _is_crashing(pool):

@@ -1,7 +1,18 @@
 """Pools of compute, the runners in them, and what a course may use of them."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
+
+from axons_service.compute.windows import windows_parse
+
+
+def warm_windows_check(value: object) -> None:
+    """A validator: the sentence that says which window makes no sense."""
+    try:
+        windows_parse(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
 
 
 class Pool(models.Model):
@@ -30,6 +41,33 @@ class Pool(models.Model):
     )
     start_timeout_seconds = models.PositiveIntegerField(
         default=900, help_text="a machine that does not run after this long is given back"
+    )
+    warm_windows = models.JSONField(
+        default=list,
+        blank=True,
+        validators=[warm_windows_check],
+        help_text='lesson hours: [{"days": "mon-fri", "from": "07:45", "until": "12:00", "runners": 20, '
+        '"zone": "Europe/Paris"}]',
+    )
+    spare_runners = models.PositiveIntegerField(default=0, help_text="free runners kept beside those that train")
+    target_wait_seconds = models.PositiveIntegerField(
+        default=10, help_text="a machine is started for work that would wait longer than this"
+    )
+    cool_down_seconds = models.PositiveIntegerField(
+        default=0, help_text="after a machine was started, none is stopped for so long"
+    )
+    budget_per_day = models.DecimalField(
+        max_digits=10,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="money of a UTC day for machines; at 100 % what runs is finished and no training begins",
+    )
+    budget_spent_on = models.DateField(
+        null=True, blank=True, editable=False, help_text="the last day on which the budget was used up"
+    )
+    scaling_reason = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="why it has as many machines as it has"
     )
     blocked_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="no machine is asked for before: the provider had none"
@@ -133,6 +171,21 @@ class CourseLimits(models.Model):
 
     def __str__(self) -> str:
         return self.course_key
+
+
+class SiteLimits(models.Model):
+    """What all courses of one site together may run. A site without a row, or with an empty limit, has none."""
+
+    site = models.OneToOneField("axons_sites.Site", on_delete=models.CASCADE, related_name="compute_limits")
+    max_running = models.PositiveIntegerField(
+        "trainings at once", null=True, blank=True, validators=[MinValueValidator(1)]
+    )
+
+    class Meta:
+        verbose_name_plural = "site limits"
+
+    def __str__(self) -> str:
+        return f"site {self.site_id}"
 
 
 class ComputeUse(models.Model):

@@ -56,8 +56,11 @@ def spec_missing(site: Site, body: dict[str, Any]) -> list[FieldError]:
     name = body.get("model")
     if name is not None and supplied_model(site, name) is None:
         errors.append({"field": "model", "message": f"There is no model named {name} in the library."})
-    if not Pool.objects.filter(name=body["pool"], is_active=True).exists():
-        errors.append({"field": "pool", "message": f"There is no pool named {body['pool']}."})
+    listed = body.get("fallback_pools") or []
+    known = set(Pool.objects.filter(name__in=[body["pool"], *listed], is_active=True).values_list("name", flat=True))
+    for field, name in [("pool", body["pool"]), *(("fallback_pools", name) for name in listed)]:
+        if name not in known:
+            errors.append({"field": field, "message": f"There is no pool named {name}."})
     return errors
 
 

@@ -15,8 +15,9 @@ __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for
 
 REQUIRED = ("version", "kind", "task", "own_pictures", "pool", "time_limit_minutes")
 REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
-OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner")
+OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner", "fallback_pools")
 MAX_COMPUTE_MINUTES = 100_000
+MAX_FALLBACK_POOLS = 5
 METRICS = ("accuracy",)
 MAX_THRESHOLDS = 20
 
@@ -60,6 +61,8 @@ def spec_check(body: object) -> list[FieldError]:
         findings.add("own_pictures", "Own pictures must be true or false.")
     if "pool" in body and not (isinstance(body["pool"], str) and body["pool"]):
         findings.add("pool", "Pool must be the name of a pool.")
+    if body.get("fallback_pools") is not None:
+        _check_fallback_pools(findings, body)
     findings.whole("time_limit_minutes", body, "Time limit", 1, 240)
     findings.whole("max_tries", body, "Maximum number of tries", 0, 1000)
     if body.get("compute_minutes_per_learner") is not None:
@@ -100,6 +103,15 @@ class Findings:
         value = body[name]
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.add(name, f"{title} must be a whole number between {low} and {high}.")
+
+
+def _check_fallback_pools(findings: Findings, body: dict[str, Any]) -> None:
+    """Where jobs go, in this order, while the pool has no machine."""
+    names = body["fallback_pools"]
+    if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+        findings.add("fallback_pools", "Fallback pools must be a list of names of pools.")
+    elif len(names) > MAX_FALLBACK_POOLS or len({*names, str(body.get("pool"))}) != len(names) + 1:
+        findings.add("fallback_pools", f"Name at most {MAX_FALLBACK_POOLS} other pools, each once.")
 
 
 def _check_training(findings: Findings, body: dict[str, Any]) -> None:

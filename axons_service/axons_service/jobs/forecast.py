@@ -1,12 +1,15 @@
 """What was read of a pool's line at one moment, and when its places start."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
+from statistics import fmean, median
 
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from axons_service.compute.models import CourseLimits, Pool, Runner
+from axons_service.compute.policy import Measures
 from axons_service.compute.providers import provider_of
 from axons_service.compute.scaling import Load, runners_to_start
 from axons_service.jobs.course_room import course_trainings
@@ -25,6 +28,7 @@ class Forecast:
 
     def __init__(self, pool: Pool, *, is_inference: bool) -> None:
         self.read_at = time.monotonic()
+        self.pool = pool
         kinds = JOB_KINDS[is_inference]
         self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
         waiting = _waiting(pool.pk, kinds, self._courses)
@@ -107,8 +111,22 @@ class Forecast:
         if provider_of(pool).starts_runners:
             waiting = len(self.order)
             load = Load(0, waiting, runners) if is_inference else Load(waiting, 0, runners, frozenset(held))
+            load = replace(load, measures=self._policy_measures())
             slots += [Slot(begin, 0.0, begin is None)] * runners_to_start(pool, load)
         return slots
+
+    def next_machine(self, asked_at: datetime) -> float | None:
+        """Seconds until a machine that is asked for then claims, if the provider has one; null when never measured."""
+        if self._begin is None:
+            return None
+        return round((asked_at - timezone.now()).total_seconds() + median(self._begin.seconds), 1)
+
+    def _policy_measures(self) -> Measures:
+        """What the scaler knows, so that the estimate counts on the machines that it will start."""
+        known = [self._measured.of((0, kind, None)) for kind in JOB_KINDS[False]]
+        seconds = [second for each in known if each is not None for second in each.seconds]
+        start = median(self._begin.seconds) if self._begin is not None else None
+        return Measures(run=fmean(seconds) if seconds else None, start=start)
 
 
 _long: dict[tuple[int, bool], Forecast] = {}

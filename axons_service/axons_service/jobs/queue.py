@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from math import isfinite
 from uuid import UUID
 
-from axons_service.compute.budgets import budget_used_up
+from django.utils import timezone
+
+from axons_service.compute.budgets import budget_used_up, pool_is_spent
 from axons_service.compute.models import CourseLimits, Pool
 from axons_service.jobs.forecast import Forecast, forecast
 from axons_service.jobs.models import Job
@@ -69,8 +71,13 @@ def _place(job: Job, line: Forecast, budgets: dict[tuple[UUID, int], Reason | No
         reason = _budget_reason(job, limits, budgets)
         if reason is not None:
             return replace(place, reason=reason)
+        if pool_is_spent(line.pool, timezone.now()):
+            return replace(place, reason=POOL_BUDGET)
     if not line.slots:
-        return replace(place, reason=NO_RUNNER)
+        if line.pool.blocked_until is None or line.pool.blocked_until < timezone.now():
+            return replace(place, reason=NO_RUNNER)
+        eta = line.next_machine(line.pool.blocked_until)
+        return replace(place, reason=NO_MACHINE, eta_seconds=eta, eta_low_seconds=eta)
     if job.kind == Job.Kind.TRAINING and limits is not None and limits.max_running is not None:
         place = replace(place, reason=_limit_reason(limits.max_running, line.running(limits)))
     if not isfinite(estimate.middle):
@@ -87,6 +94,12 @@ def _place(job: Job, line: Forecast, budgets: dict[tuple[UUID, int], Reason | No
 
 
 NO_RUNNER = Reason("no_runner", "No machine is connected that could take this job. It starts when one is.")
+NO_MACHINE = Reason(
+    "no_machine", "Waiting for a GPU: the provider has none free. It is asked again and again until it has one."
+)
+POOL_BUDGET = Reason(
+    "pool_budget", "The budget of these machines for today is used up. Your training begins after midnight (UTC)."
+)
 NOT_MEASURED = Reason("not_measured", "Nobody can say yet when it starts: work like this was never measured here.")
 
 

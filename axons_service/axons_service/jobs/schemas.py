@@ -7,7 +7,7 @@ from rest_framework import serializers
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 
-QUEUE_REASONS = ("course_limit", "budget_used_up", "no_runner", "not_measured")
+QUEUE_REASONS = ("course_limit", "budget_used_up", "no_runner", "not_measured", "no_machine", "pool_budget")
 EVENT_KINDS = ("state", "metrics", "resources", "log", "progress", "training_set", "submission", "trash")
 Shape = serializers.Serializer[Any]
 

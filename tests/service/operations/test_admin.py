@@ -64,6 +64,11 @@ def test_every_model_is_listed_searchable_by_id_and_read_only(model: Any, rf: Re
         "currency",
         "billing_unit_seconds",
         "start_timeout_seconds",
+        "warm_windows",
+        "spare_runners",
+        "target_wait_seconds",
+        "cool_down_seconds",
+        "budget_per_day",
     } | {"max_running", "course_minutes", "learner_minutes", "period"} | {
         "learner_quota_bytes",
         "course_quota_bytes",
@@ -158,6 +163,7 @@ def test_limits_of_a_pool_are_an_operators_to_set(world: World) -> None:
     client = sign_in("view_pool", "change_pool")
     values = {"title": "Fast", "min_runners": 1, "max_runners": 4, "idle_seconds": 60, "is_active": "on", "name": "new"}
     values |= {"price_per_hour": "1.8", "currency": "EUR", "billing_unit_seconds": 60, "start_timeout_seconds": 900}
+    values |= {"spare_runners": 1, "target_wait_seconds": 30, "cool_down_seconds": 60, "warm_windows": "[]"}
     assert client.post(address(Pool, "change", world.pool.pk), values).status_code == 302
     pool = Pool.objects.get(pk=world.pool.pk)
     assert (pool.name, pool.title, pool.max_runners) == ("cpu", "Fast", 4)

@@ -13,10 +13,11 @@ from django.db import connection, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from axons_service.compute.models import CourseLimits, Pool, Runner
+from axons_service.compute.budgets import pool_is_spent
+from axons_service.compute.models import CourseLimits, Pool, Runner, SiteLimits
 from axons_service.exercises.models import Project
 from axons_service.jobs.allowance import beyond_budget, specs_capped
-from axons_service.jobs.course_room import course_has_room, course_trainings
+from axons_service.jobs.course_room import course_has_room, courses_with_room, site_limits
 from axons_service.jobs.models import Attempt, CourseTurn, Job, LearnerTurn
 from axons_service.jobs.services.moves import job_move
 from axons_service.jobs.services.turns import turn_serve, turns_join
@@ -79,7 +80,7 @@ def kinds_in_order(slots: list[str], last_kind: str) -> list[str]:
 
 def _waiting_courses(pool: Pool, kinds: list[str]) -> list[CourseTurn]:
     waiting = CourseTurn.objects.filter(pool=pool, kind__in=kinds, waiting_since__isnull=False)
-    return list(waiting.select_related("limits").order_by("served_at", "waiting_since", "pk"))
+    return list(waiting.select_related("limits__site__compute_limits").order_by("served_at", "waiting_since", "pk"))
 
 
 def _ready(architectures: list[str], kind: str) -> QuerySet[Job]:
@@ -96,11 +97,8 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
     """A job of this line of courses: retried jobs first, then course after course."""
     kind = line[0].kind
     ready = _ready(architectures, kind)
-    limited = {course.limits_id: course.limits.max_running for course in line if course.limits.max_running is not None}
-    if kind == Job.Kind.TRAINING and limited:
-        running = course_trainings(limited)
-        full = {pk for pk, limit in limited.items() if limit is not None and running.get(pk, 0) >= limit}
-        line = [course for course in line if course.limits_id not in full]
+    if kind == Job.Kind.TRAINING:
+        line = courses_with_room(line)
     retried = ready.filter(attempt__gt=0)
     of_pool = retried.filter(pool=runner.pool_id, kind=kind, turn__course_turn__in=[course.pk for course in line])
     lost = dict.fromkeys(of_pool.values_list("turn__course_turn", flat=True)[:LOOK_AT])
@@ -108,6 +106,8 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
     for course in sorted((each for each in line if each.pk in places), key=lambda each: places[each.pk]):
         if claim := _take_from(course, runner, partial(_retried, course, retried)):
             return claim
+    if kind == Job.Kind.TRAINING and pool_is_spent(runner.pool, timezone.now()):
+        return None  # what began was retried above; nothing else begins today
     for course in line:
         if claim := _take_from(course, runner, partial(_next, course, ready)):
             return claim
@@ -115,15 +115,27 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
 
 
 def _take_from(course: CourseTurn, runner: Runner, find: Callable[[], Job | None]) -> Claim | None:
-    """The job of a course that `find` locks, unless the course is at its limit. One transaction, one winner."""
+    """The job of a course that `find` locks, unless the course or its site is at its limit. One transaction, one winner."""
     with transaction.atomic():
-        if course.limits.max_running is not None and course.kind == Job.Kind.TRAINING:
-            # Claims for a limited course meet here, so that two of them do not both take its last place.
-            CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
-            if not course_has_room(course):
-                return None
+        if _limits_hold(course) and not course_has_room(course):
+            return None
         job = find()
         return _take(job, runner) if job is not None else None
+
+
+def _limits_hold(course: CourseTurn) -> bool:
+    """Lock the limits of a course and of its site, if there are any; whether there are.
+
+    Claims for a limited course or site meet here, so that two of them do not both take its last place.
+    """
+    if course.kind != Job.Kind.TRAINING:
+        return False
+    site = site_limits(course)
+    if site is not None:
+        list(SiteLimits.objects.select_for_update(no_key=True).filter(pk=site.pk))
+    if course.limits.max_running is not None:
+        CourseLimits.objects.select_for_update(no_key=True).get(pk=course.limits_id)
+    return site is not None or course.limits.max_running is not None
 
 
 def _retried(course: CourseTurn, retried: QuerySet[Job]) -> Job | None:
