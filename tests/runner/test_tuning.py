@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import torch
@@ -11,6 +12,9 @@ import torch
 from axons_runner.backbones import small_cnn
 from axons_runner.checkpoint import Position, checkpoint_plan, save_checkpoint
 from axons_runner.tuning import CANDIDATES, USUAL, Plan, Plans, fastest, step_seconds
+
+if TYPE_CHECKING:
+    from axons_runner.engine import Engine
 
 HALF = Plan(number_type="bfloat16")
 
@@ -83,3 +87,14 @@ def test_a_checkpoint_says_how_its_run_computes(tmp_path: Path) -> None:
     assert checkpoint_plan(path) == HALF
     path.write_bytes(b"damaged")
     assert checkpoint_plan(path) is None
+
+
+def test_a_warm_engine_has_measured_and_kept_its_plan(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "plans", Plans(tmp_path / "plans.json", "this machine"))
+    engine.warm_up(training=False)
+    assert not (tmp_path / "plans.json").exists(), "the slot that only predicts does not measure"
+    engine.warm_up()
+    kept = json.loads((tmp_path / "plans.json").read_bytes())["small_cnn on this machine"]
+    assert Plan.read(kept) == engine.plans.get("small_cnn")
