@@ -234,7 +234,7 @@ OPERATIONS = {
         problems=("project_not_open", "own_pictures_off", "upload_incomplete", "upload_unknown"),
     ),
     "training_sets_report": Operation(
-        answers={200: {"lines": TRAINING_SET_VALUE["report"], "next": None}}, problems=("cursor_invalid",)
+        answers={200: {"lines": TRAINING_SET_VALUE["report"], "next": None}}, problems=("cursor_invalid", "report_gone")
     ),
     "exports_create": Operation(
         answers={202: EXPORT_VALUE}, problems=("project_not_open", "in_trash", "training_set_not_ready")

@@ -5,7 +5,7 @@ import itertools
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
@@ -42,12 +42,13 @@ def test_thousands_of_equal_hashes_are_one_group_in_no_time() -> None:
     base = int("5" * 32, 16)
     named = [(f"{n:05}", f"{base ^ (1 << 40 * (n % 3)) if n % 3 else base:032x}") for n in range(20_000)]
     ticks: list[None] = []
-    started = time.monotonic()
+    started = time.process_time()
     assert near_groups(named, lambda: ticks.append(None)) == [[name for name, _ in named]]
-    assert time.monotonic() - started < 10  # all pairs: minutes
+    assert time.process_time() - started < 10  # all pairs: minutes
     assert len(ticks) == 20_000
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30)), max_size=25))
 def test_groups_are_those_of_comparing_all_pairs(places: list[tuple[int, int]]) -> None:
     named = [
