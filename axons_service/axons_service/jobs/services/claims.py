@@ -115,7 +115,7 @@ def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) 
 
 
 def _take_from(course: CourseTurn, runner: Runner, find: Callable[[], Job | None]) -> Claim | None:
-    """The job of a course that `find` locks, unless the course or its site is at its limit. One transaction, one winner."""
+    """The job of a course that `find` locks, unless the course or its site is full. One transaction, one winner."""
     with transaction.atomic():
         if _limits_hold(course) and not course_has_room(course):
             return None
