@@ -15,7 +15,7 @@ from xblock.runtime import DictKeyValueStore
 
 from axons_service.grading.delivery import grade_deliver
 from axons_service.grading.models import GradeDelivery
-from axons_service.sites.keys import service_public_key_pem
+from axons_service.sites.keys import public_key_pem, service_public_key
 from axons_service.sites.models import Site
 from tests.service import builders
 from tests.service.builders import Caller, Lms
@@ -56,7 +56,7 @@ class Platform(ThreadingHTTPServer):
     def __init__(self, clock: Clock, site: str) -> None:
         self.clock, self.rng = clock, random.Random(5)
         self.store = DictKeyValueStore()
-        self.config = settings() | {"SITE": site, "SERVICE_PUBLIC_KEY": service_public_key_pem()}
+        self.config = settings() | {"SITE": site, "SERVICE_PUBLIC_KEY": public_key_pem(service_public_key())}
         self.book: list[tuple[int | None, str, Any]] = []
         self.delayed: list[tuple[bytes, str]] = []
         self.refused_by_outage = self.lost = 0
