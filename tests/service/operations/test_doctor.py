@@ -23,10 +23,10 @@ from axons_service.operations.doctor.findings import Finding, Level, fail, witho
 from axons_service.operations.management.commands import doctor
 from axons_service.sites import keys
 from axons_service.sites.models import Site, SiteKey
-from axons_service.storage import objects
 from axons_service.storage.services import storage_prepare
 from tests.service import builders
 from tests.service.builders import Caller
+from tests.service.listing import list_keys
 
 pytestmark = pytest.mark.django_db
 SECRET = "s" * 40
@@ -211,7 +211,7 @@ class TestStore:
         found = list(servers.store_check())
         assert [finding.part for finding in found] == ["object store", "clock", "CORS"]
         assert faults(servers.store_check) == []
-        assert list(objects.list_keys("tmp/doctor/")) == []
+        assert list_keys("tmp/doctor/") == []
 
     def test_origins_that_may_not_upload_are_found(self, well: Project, s3_server: Any) -> None:
         storage_prepare(origins=["https://lms.example.org"])
