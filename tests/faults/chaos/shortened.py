@@ -40,7 +40,7 @@ MAX_MANIFEST_BYTES = 1 << 20
 Floats = NDArray[np.float32]
 
 
-def main(pipe: Connection, slot: str, cache_dir: str, threads: int) -> None:
+def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int) -> None:
     """Run jobs until the parent is gone."""
     clock.sleep_under_faketime()
     for signum in (signal.SIGINT, signal.SIGTERM):
