@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Q, QuerySet
 
+from axons_service.compute.budgets import utc_day
 from axons_service.compute.models import MachineUse, Pool
 from axons_service.compute.usage import billed_seconds
 
@@ -28,7 +29,7 @@ class Period:
 
 def today(now: datetime) -> Period:
     """The UTC day of a moment."""
-    day = now.astimezone(UTC).date()
+    day = utc_day(now)
     return Period(day, day)
 
 

@@ -32,7 +32,11 @@ logger = logging.getLogger(__name__)
 def pool_scale_for_work(*, pool_id: int) -> None:
     """Scale a pool that just got work, unless its runners are enough: then nothing is locked and nobody polled."""
     pool = Pool.objects.get(pk=pool_id)
-    if provider_of(pool).starts_runners and not _is_blocked(pool) and runners_to_start(pool, pool_load(pool)):
+    if (
+        provider_of(pool).starts_runners
+        and not pool.is_blocked(timezone.now())
+        and runners_to_start(pool, pool_load(pool))
+    ):
         pool_scale(pool_id=pool_id)
 
 
@@ -59,7 +63,7 @@ def pool_scale(*, pool_id: int) -> None:
         load = pool_load(pool)
         decision_keep(pool=pool, load=load)
         stopped = [_stopping(runner) for runner in runners_to_stop(pool, load, timezone.now())]
-        missing = 0 if _is_blocked(pool) else runners_to_start(pool, load)
+        missing = 0 if pool.is_blocked(timezone.now()) else runners_to_start(pool, load)
         if missing and _is_crashing(pool):
             logger.error("pool %s: its runners die before their first claim; see their logs", pool.name)
             missing = 0
@@ -93,7 +97,7 @@ def _see(pool_id: int) -> list[Runner]:
         judged = [runner for runner in known if before.get(runner.pk) == runner.handle]
         gone = [runner for runner in judged if _is_gone(provider, runner, machines, runner.pk in busy, now, stops)]
         Runner.objects.filter(pk__in=[runner.pk for runner in gone]).update(state=Runner.State.GONE)
-        if pool.provider_error and not _is_blocked(pool):
+        if pool.provider_error and not pool.is_blocked(timezone.now()):
             Pool.objects.filter(pk=pool.pk).update(provider_error="")
     for machine, force in stops:
         _attempt_stop(provider, machine, force=force)
@@ -215,10 +219,6 @@ def _trouble(pool_id: int, error: ProviderError) -> None:
     Pool.objects.filter(pk=pool_id).update(
         provider_error=str(error)[:500], blocked_until=timezone.now() + pause if pause else None
     )
-
-
-def _is_blocked(pool: Pool) -> bool:
-    return pool.blocked_until is not None and pool.blocked_until > timezone.now()
 
 
 def _is_crashing(pool: Pool) -> bool:

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from statistics import fmean, median
+from statistics import median
 
 from django.db.models import Count
 from django.utils import timezone
 
 from axons_service.compute.costs import pool_spent
-from axons_service.compute.models import Pool, SiteLimits
+from axons_service.compute.models import Pool
 from axons_service.compute.policy import UNIT_END, Demand, Measures, claimable
 from axons_service.compute.scaling import Load
-from axons_service.jobs.course_room import site_trainings
+from axons_service.jobs.course_room import site_caps, site_trainings
 from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import WAITING
@@ -43,10 +43,7 @@ def load_measured(pool: Pool, load: Load) -> Load:
 
 def run_mean(pool: Pool) -> float | None:
     """Mean seconds of what the training slot took lately: trainings and evaluations as they came; null without any."""
-    times = run_times(pool.pk, JOB_KINDS[False])
-    found = [each for kind in JOB_KINDS[False] if (each := times.of((0, kind, None))) is not None]
-    seconds = [second for each in found for second in each.seconds]
-    return fmean(seconds) if seconds else None
+    return run_times(pool.pk, JOB_KINDS[False]).mean(JOB_KINDS[False])
 
 
 def arrivals(pool: Pool) -> float:
@@ -64,7 +61,7 @@ def start_median(pool: Pool) -> float | None:
 
 def _capped(pool: Pool, load: Load) -> int:
     """Of the waiting trainings, those that the caps of their sites let run; no more than `load` has."""
-    caps = dict(SiteLimits.objects.filter(max_running__isnull=False).values_list("site", "max_running"))
+    caps = site_caps()
     if not caps:
         return load.waiting_training
     waiting = Job.objects.filter(pool=pool, state__in=WAITING, cancel_requested=False).exclude(kind=Job.Kind.INFERENCE)

@@ -1,5 +1,7 @@
 """Pools of compute, the runners in them, and what a course may use of them."""
 
+from datetime import datetime
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -77,6 +79,10 @@ class Pool(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_blocked(self, now: datetime) -> bool:
+        """Whether the provider wants to be left alone for a while."""
+        return self.blocked_until is not None and self.blocked_until > now
 
 
 class Runner(models.Model):

@@ -45,7 +45,7 @@ def pool_decision(pool: Pool, load: Load, now: datetime) -> Decision:
         pictures=load.waiting_inference,
         exempt=load.waiting_evaluation,
         machines=tuple(_machine(runner, load, now) for runner in load.runners),
-        is_blocked=pool.blocked_until is not None and pool.blocked_until > now,
+        is_blocked=pool.is_blocked(now),
     )
     return decide(facts)
 

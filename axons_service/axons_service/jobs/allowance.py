@@ -31,9 +31,9 @@ from django.db.models.lookups import GreaterThanOrEqual
 from django.utils import timezone
 
 from axons_service.compute.budgets import period_of, utc_day
-from axons_service.compute.models import ComputeUse, CourseLimits, Pool, SiteLimits
+from axons_service.compute.models import ComputeUse, CourseLimits, Pool
 from axons_service.exercises.models import Spec
-from axons_service.jobs.course_room import course_trainings, site_trainings
+from axons_service.jobs.course_room import course_trainings, site_caps, site_trainings
 from axons_service.jobs.failures import RETRIED
 from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
@@ -95,9 +95,9 @@ def held_back(jobs: QuerySet[Job], *, served_since: datetime) -> QuerySet[Job]:
     running = course_trainings(limited) if limited else {}
     full = [pk for pk, limit in limited.items() if running.get(pk, 0) >= limit]
     in_turn = Q(**{f"{LIMITS}__in": list(limited)}, turn__course_turn__served_at__gt=served_since)
-    caps = dict(SiteLimits.objects.filter(max_running__isnull=False).values_list("site", "max_running"))
+    caps = site_caps()
     of_sites = site_trainings(caps) if caps else {}
-    full_sites = [site for site, cap in caps.items() if cap is not None and of_sites.get(site, 0) >= cap]
+    full_sites = [site for site, cap in caps.items() if of_sites.get(site, 0) >= cap]
     elsewhere = Q(project__exercise__site__in=full_sites) | Q(pool__budget_spent_on=utc_day(timezone.now()), attempt=0)
     return trainings.filter(over | in_turn | elsewhere | Q(**{f"{LIMITS}__in": full}))
 

@@ -21,6 +21,12 @@ def site_trainings(site_ids: Iterable[int]) -> dict[int, int]:
     return dict(held.order_by().values_list("project__exercise__site").annotate(Count("pk")))
 
 
+def site_caps() -> dict[int, int]:
+    """How many trainings may run at once in each site that has a limit, by the id of the site."""
+    rows = SiteLimits.objects.values_list("site", "max_running")
+    return {site: most for site, most in rows if most is not None}
+
+
 def site_limits(course: CourseTurn) -> SiteLimits | None:
     """The limits of the course's site, if it has a limit; the turn comes with `limits__site__compute_limits`."""
     limits: SiteLimits | None = getattr(course.limits.site, "compute_limits", None)

@@ -3,7 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import datetime
-from statistics import fmean, median
+from statistics import median
 
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
@@ -123,10 +123,8 @@ class Forecast:
 
     def _policy_measures(self) -> Measures:
         """What the scaler knows, so that the estimate counts on the machines that it will start."""
-        known = [self._measured.of((0, kind, None)) for kind in JOB_KINDS[False]]
-        seconds = [second for each in known if each is not None for second in each.seconds]
         start = median(self._begin.seconds) if self._begin is not None else None
-        return Measures(run=fmean(seconds) if seconds else None, start=start)
+        return Measures(run=self._measured.mean(JOB_KINDS[False]), start=start)
 
 
 _long: dict[tuple[int, bool], Forecast] = {}

@@ -1,7 +1,9 @@
 """What was measured of a pool: run times of finished work, and how long its machines take to start."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
+from statistics import fmean
 
 from django.db.models.fields.json import KeyTextTransform
 
@@ -33,6 +35,12 @@ class RunTimes:
             first = next(((basis, seconds) for basis, seconds in known if seconds), None)
             self._found[key] = Measured(tuple(first[1]), first[0]) if first is not None else None
         return self._found[key]
+
+    def mean(self, kinds: Iterable[str]) -> float | None:
+        """Mean seconds of the work of these kinds, as it came; null when none was measured."""
+        known = [each for kind in kinds if (each := self.of((0, kind, None))) is not None]
+        seconds = [second for each in known for second in each.seconds]
+        return fmean(seconds) if seconds else None
 
 
 def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:

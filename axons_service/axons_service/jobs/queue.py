@@ -74,7 +74,7 @@ def _place(job: Job, line: Forecast, budgets: dict[tuple[UUID, int], Reason | No
         if pool_is_spent(line.pool, timezone.now()):
             return replace(place, reason=POOL_BUDGET)
     if not line.slots:
-        if line.pool.blocked_until is None or line.pool.blocked_until < timezone.now():
+        if line.pool.blocked_until is None or not line.pool.is_blocked(timezone.now()):
             return replace(place, reason=NO_RUNNER)
         eta = line.next_machine(line.pool.blocked_until)
         return replace(place, reason=NO_MACHINE, eta_seconds=eta, eta_low_seconds=eta)

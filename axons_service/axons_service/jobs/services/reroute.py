@@ -1,6 +1,7 @@
 """Jobs whose pool has no machine to give go on in the next pool of their author's list."""
 
 import logging
+from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import transaction
@@ -25,15 +26,18 @@ def jobs_reroute(*, pool: Pool) -> int:
 
     A job that lost its machine goes on elsewhere from its checkpoint; it stays before those that never began.
     """
-    now = timezone.now()
-    if pool.blocked_until is None or pool.blocked_until < now or _free(pool):
+    if not pool.is_blocked(timezone.now()) or _free(pool):
         return 0
     listed = Job.objects.filter(pool=pool, state__in=WAITING, cancel_requested=False)
     listed = listed.filter(spec__body__has_key="fallback_pools").order_by("created_at")
+    targets: dict[tuple[str, ...], Pool | None] = {}
     moved: set[int] = set()
     count = 0
     for pk, names in list(listed.values_list("pk", "spec__body__fallback_pools")[:BATCH]):
-        target = _target(pool, names or [])
+        wanted = tuple(names or [])
+        if wanted not in targets:
+            targets[wanted] = _target(pool, wanted)
+        target = targets[wanted]
         if target is not None and _move(pk, pool, target):
             moved.add(target.pk)
             count += 1
@@ -46,11 +50,11 @@ def jobs_reroute(*, pool: Pool) -> int:
     return count
 
 
-def _target(pool: Pool, names: list[str]) -> Pool | None:
+def _target(pool: Pool, names: Sequence[str]) -> Pool | None:
     now = timezone.now()
     known = {each.name: each for each in Pool.objects.filter(name__in=names)}
     places = [
-        Place(name, each.is_active, each.blocked_until is not None and each.blocked_until > now, _free(each))
+        Place(name, each.is_active, each.is_blocked(now), _free(each))
         for name in names
         if (each := known.get(name)) is not None
     ]
