@@ -46,7 +46,8 @@ def s3_store(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Store]":
     from axons_demo import objects, ports, processes
 
     folder = tmp_path_factory.mktemp("s3")
-    base = next(b for b in range(23000, 27000, 10) if not ports.taken(ports.Ports(b)))
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # two workers must not pick one port
+    base = next(b for b in range(23000 + 500 * lane, 27000, 10) if not ports.taken(ports.Ports(b)))
     with tempfile.TemporaryDirectory(prefix="axons-s3-") as sockets:
         store = objects.Store(
             folder=folder,

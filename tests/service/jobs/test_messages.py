@@ -1,5 +1,6 @@
 """Publishing: confirmed when the broker is well, and never at the cost of the request when it is not."""
 
+import contextlib
 import socket
 import threading
 import time
@@ -122,7 +123,8 @@ class Proxy:
 
     def cut(self) -> None:
         for end in self.pairs:
-            end.close() if end.fileno() < 0 else end.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # it may have ended by itself
+                end.shutdown(socket.SHUT_RDWR)
         self.pairs.clear()
 
     def _accept(self) -> None:
