@@ -8,6 +8,8 @@ DEMO := PYTHONPATH=deploy/demo $(PY) -m axons_demo
 SERVERS := set -a; if [ -f .services/env ]; then . .services/env; fi; set +a;
 FAST := not slow and not needs_postgres and not needs_rabbitmq and not needs_s3 and not needs_chromium
 PYTEST_ARGS ?=
+# Two workers, each with a database and an S3 server of its own; a file stays with one of them.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 JOBS ?= 2000
 SEED ?= 1
 RUNNERS ?= 4
@@ -47,7 +49,7 @@ conformance: setup ## what every provider of compute promises: local, static, ku
 
 test-postgres: setup ## the service's tests once more, on the PostgreSQL of make services
 	@$(SERVERS) AXONS_TEST_DATABASE_URL="$${AXONS_TEST_POSTGRES_URL:?run make services first}" \
-		$(PY) -m pytest tests/service $(PYTEST_ARGS)
+		$(PY) -m pytest tests/service $(TWO) $(PYTEST_ARGS)
 
 test-browser: setup ## Chromium drives the running demo; screenshots in test-artifacts/
 	@$(PY) -m pytest tests/e2e $(PYTEST_ARGS)

@@ -238,6 +238,15 @@ def test_a_running_job_hears_of_its_cancel_with_the_next_heartbeat(world: World)
     assert world.finish(claim, "cancelled").state == "cancelled"
 
 
+def test_a_dispatch_message_that_comes_again_leaves_the_cancelled_run_to_its_runner(world: World) -> None:
+    claim = world.running()
+    job_cancel(job_id=claim.job.pk)
+    assert not job_dispatch(job_id=claim.job.pk)
+    assert (Job.objects.get().state, Attempt.objects.get().ended_at) == ("running", None)
+    assert world.finish(claim, "cancelled").state == "cancelled"
+    assert Attempt.objects.get().ended_at is not None
+
+
 def test_a_runner_that_cancels_unasked_only_gives_its_job_back(world: World) -> None:
     assert world.finish(world.running(), "cancelled").state == "queued"
 

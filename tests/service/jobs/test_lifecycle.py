@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -273,5 +273,6 @@ def test_any_history_of_a_job_keeps_its_promises(world: World) -> None:
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
+            phases=[Phase.generate],  # thirty steps can be read; to shrink them takes longer than a test may
         ),
     )

@@ -118,7 +118,7 @@ def job_dispatch(*, job_id: UUID) -> bool:
 
     with transaction.atomic():
         job = job_lock(job_id)
-        if job.cancel_requested:
+        if job.cancel_requested and job.state == State.QUEUED:  # a message that comes late ends no attempt
             job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
             return False
         turn = job.turn or turn_of(project=job.project, pool_id=job.pool_id, kind=job.kind)
