@@ -12,6 +12,7 @@ from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.compute.policy import Measures
 from axons_service.compute.providers import provider_of
 from axons_service.compute.scaling import Load, runners_to_start
+from axons_service.jobs.allowance import claimable_count
 from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
@@ -24,7 +25,7 @@ LONG_SECONDS = 2.0
 
 
 class Forecast:
-    """One line of a pool: inference, or what the training slots take. Eight queries at most, however long it is."""
+    """One line of a pool: inference, or what the training slots take. As many queries for one job as for thousands."""
 
     def __init__(self, pool: Pool, *, is_inference: bool) -> None:
         self.read_at = time.monotonic()
@@ -109,7 +110,8 @@ class Forecast:
             else:
                 slots.append(Slot(last_kind=runner.training_slot_kind))
         if provider_of(pool).starts_runners:
-            waiting = len(self.order)
+            claimable = claimable_count(pool)  # no machine comes for what a limit or a budget holds
+            waiting = sum(claimable.get(kind, 0) for kind in JOB_KINDS[is_inference])
             load = Load(0, waiting, runners) if is_inference else Load(waiting, 0, runners, frozenset(held))
             load = replace(load, measures=self._policy_measures())
             slots += [Slot(begin, 0.0, begin is None)] * runners_to_start(pool, load)

@@ -9,9 +9,10 @@ from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axons_service.compute.models import Pool, Runner
+from axons_service.compute.models import CourseLimits, Pool, Runner
 from axons_service.compute.services import runner_seen
 from axons_service.jobs.estimate import Estimates, Measured, Slot, Work
+from axons_service.jobs.forecast import Forecast
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.queue import places
 from axons_service.jobs.series import Point, downsampled, resumed
@@ -115,6 +116,18 @@ def test_a_runner_is_measured_from_its_order_to_its_first_claim(world: World) ->
     Runner.objects.filter(pk=runner.pk).update(last_seen_at=None)
     runner_seen(pool=world.pool, name="cold", version="1", device="cpu")
     assert Runner.objects.get(pk=runner.pk).ready_at == first
+
+
+def test_no_machine_is_counted_on_for_what_a_limit_holds_back(world: World) -> None:
+    measure(world, [1000.0] * 20)
+    jobs = [world.training() for _ in range(12)]
+    Pool.objects.update(provider="local", max_runners=4)
+    CourseLimits.objects.update(max_running=1)
+    held = Forecast(Pool.objects.get(), is_inference=False)
+    CourseLimits.objects.update(max_running=None)
+    free = Forecast(Pool.objects.get(), is_inference=False)
+    assert len(held.order) == len(free.order) == len(jobs)
+    assert len(held.slots) == 1 < len(free.slots)
 
 
 def test_the_number_of_queries_is_the_same_for_one_and_for_many(world: World) -> None:
