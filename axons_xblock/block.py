@@ -16,6 +16,7 @@ from axons_xblock import compat, views
 from axons_xblock.errors import Problem, gettext_noop
 from axons_xblock.handlers import Json, answer, json_handler, json_response
 from axons_xblock.handlers.grade import GradeAPI
+from axons_xblock.handlers.overview import OverviewAPI
 from axons_xblock.handlers.staff import StaffAPI
 from axons_xblock.handlers.student import StudentAPI
 from axons_xblock.handlers.studio import StudioAPI
@@ -217,6 +218,21 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def staff_leakage(self, data: Json) -> Json:
         """List training sets that hold hidden pictures (course staff only)."""
         return StaffAPI(self).leakage(data)
+
+    @json_handler
+    def staff_overview(self, data: Json) -> Json:
+        """Say how the class gets on (course staff only)."""
+        return OverviewAPI(self).summary(data)
+
+    @json_handler
+    def staff_overview_learners(self, data: Json) -> Json:
+        """List the learners who opened the exercise (course staff only)."""
+        return OverviewAPI(self).learners(data)
+
+    @json_handler
+    def staff_not_started(self, data: Json) -> Json:
+        """List who is enrolled and has not opened the exercise (course staff only)."""
+        return OverviewAPI(self).not_started(data)
 
     @json_handler
     def studio_load(self, data: Json) -> Json:

@@ -115,9 +115,42 @@ def names(block: Any, anonymous_id: str) -> dict[str, str]:
     user = user_by_anonymous_id(block, anonymous_id)
     if user is None:
         return {"name": anonymous_id[:8], "username": ""}
+    return {"name": _name_of(user), "username": user.username}
+
+
+def _name_of(user: Any) -> str:
     profile_name = getattr(getattr(user, "profile", None), "name", "") or ""
     full_name = user.get_full_name() if hasattr(user, "get_full_name") else ""
-    return {"name": profile_name or full_name or user.username, "username": user.username}
+    return str(profile_name or full_name or user.username)
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """Somebody enrolled in the course, with the anonymous ids that they have there."""
+
+    name: str
+    username: str
+    anonymous_ids: frozenset[str]
+
+
+def enrolled(block: Any) -> list[Enrolled] | None:
+    """The course's learners, by name, without its staff; None where the platform does not say who is enrolled."""
+    student = _platform("common.djangoapps.student.models")
+    if student is None or not _is_course(block):
+        return None
+    key = block.context_key
+    ids: dict[object, set[str]] = {}
+    known = student.AnonymousUserId.objects.filter(course_id=key).values_list("user_id", "anonymous_user_id")
+    for user_id, anonymous_id in known:
+        ids.setdefault(user_id, set()).add(anonymous_id)
+    staff = set(student.CourseAccessRole.objects.filter(course_id=key).values_list("user_id", flat=True))
+    users = student.CourseEnrollment.objects.users_enrolled_in(key).select_related("profile")
+    people = [
+        Enrolled(_name_of(user), user.username, frozenset(ids.get(user.id, ())))
+        for user in users
+        if user.id not in staff and not user.is_staff
+    ]
+    return sorted(people, key=lambda person: (person.name.casefold(), person.username))
 
 
 # --- Grades ---------------------------------------------------------------------------------------------------------

@@ -28,7 +28,14 @@ STUDENT_HANDLERS = (
     "trash_restore",
     "trash_purge",
 )
-STAFF_HANDLERS = ("staff_submissions", "staff_review", "staff_leakage")
+STAFF_HANDLERS = (
+    "staff_submissions",
+    "staff_review",
+    "staff_leakage",
+    "staff_overview",
+    "staff_overview_learners",
+    "staff_not_started",
+)
 STUDIO_HANDLERS = ("studio_load", "studio_save")
 
 

@@ -186,8 +186,9 @@ class TrainingService:
                 kid = jwt.get_unverified_header(token)["kid"]
                 key = self.headers.get("Idempotency-Key")
                 service.received.append(Received(self.command, self.path, claims, kid, key, body))
-                path = self.path.partition("?")[0]
-                status, answer = service.answers.get((self.command, path), (404, {"detail": "Not here.", "code": "no"}))
+                nothing = (404, {"detail": "Not here.", "code": "no"})
+                whole, path = (self.command, self.path), (self.command, self.path.partition("?")[0])
+                status, answer = service.answers.get(whole, service.answers.get(path, nothing))
                 payload = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(payload)))

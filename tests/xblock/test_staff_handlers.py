@@ -22,6 +22,9 @@ from tests.xblock.support import ADA, BOB, GRACE, TrainingService, call, error, 
 STAFF = [
     ("staff_submissions", {}),
     ("staff_leakage", {}),
+    ("staff_overview", {}),
+    ("staff_overview_learners", {}),
+    ("staff_not_started", {}),
     ("staff_review", {"submission": "s-1", "score": 0.5, "comment": "", "idempotency_key": "k"}),
 ]
 VIEWING_AS_LEARNER = User(

@@ -99,4 +99,38 @@ OPERATIONS = {
         },
         problems=("author_only",),
     ),
+    "overview": Operation(
+        answers={
+            200: {
+                "standings": {"handed_in": 12, "failing": 1, "working": 6, "no_run": 2, "opened": 1},
+                "scores": [0, 0, 0, 0, 1, 2, 0, 3, 2, 4],
+                "runs": 61,
+                "failed_runs": 4,
+                "failures": {"invalid_input": 3, "time_limit": 1},
+                "compute_minutes": 148.5,
+            }
+        },
+        problems=("staff_only",),
+    ),
+    "overview_learners": Operation(
+        answers={
+            200: {
+                "results": [
+                    {
+                        "learner": v.LEARNER,
+                        "standing": "failing",
+                        "opened_at": v.TIME,
+                        "runs": 2,
+                        "failed_runs": 2,
+                        "last_run_at": v.TIME,
+                        "last_failure": "The training set has one class; training needs two.",
+                        "best_score": None,
+                        "compute_minutes": 1.5,
+                    }
+                ],
+                "next": None,
+            }
+        },
+        problems=("staff_only", "cursor_invalid"),
+    ),
 }

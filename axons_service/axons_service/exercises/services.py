@@ -46,7 +46,11 @@ def project_open(*, caller: Caller, spec_body: Any, callback_url: str) -> Projec
     project, _ = Project.objects.get_or_create(
         exercise=exercise, learner=caller.learner, defaults={"callback_url": callback_url, "spec": spec}
     )
-    newest = {"spec": spec, "callback_url": callback_url or project.callback_url}
+    newest = {
+        "spec": spec,
+        "callback_url": callback_url or project.callback_url,
+        "is_staff": project.is_staff or caller.is_staff,  # staff who look on as a learner does are staff all the same
+    }
     if any(getattr(project, name) != value for name, value in newest.items()):
         Project.objects.filter(pk=project.pk).update(**newest)
     return Project.objects.select_related("exercise__site", "spec").get(pk=project.pk)

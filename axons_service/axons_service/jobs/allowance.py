@@ -64,7 +64,7 @@ def beyond_budget(*, limits: Iterable[CourseLimits], capped: Mapping[int, list[i
     if any(row.learner_minutes is not None for row in rows):
         over |= _course_over("learner_minutes", OuterRef("turn__learner"))
     for minutes, specs in capped.items():
-        spent = GreaterThanOrEqual(_exercise_time(), Value(timedelta(minutes=minutes), DurationField()))
+        spent = GreaterThanOrEqual(exercise_time(OuterRef("project")), Value(timedelta(minutes=minutes), DurationField()))
         over |= Q(spec__in=specs) & Q(spent)
     return Q(kind=Job.Kind.TRAINING, attempt=0) & over
 
@@ -127,9 +127,9 @@ def _course_over(minutes: str, learner: Value | OuterRef) -> Q:
     return Q(**{f"{LIMITS}__{minutes}__isnull": False}) & Q(over)
 
 
-def _exercise_time() -> Coalesce:
-    """How long the training slot worked for a job's project, our own faults not counted."""
-    ended = Attempt.objects.filter(job__project=OuterRef("project"), ended_at__isnull=False).order_by()
+def exercise_time(project: OuterRef) -> Coalesce:
+    """How long the training slot worked for a project, our own faults not counted: a duration."""
+    ended = Attempt.objects.filter(job__project=project, ended_at__isnull=False).order_by()
     counted = ended.exclude(job__kind=Job.Kind.INFERENCE).exclude(failure_class__in=RETRIED)
     length = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
     total = counted.values("job__project").annotate(total=Sum(length)).values("total")

@@ -49,6 +49,8 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
         "project_predictions": (anna, f"/projects/{project.pk}/predictions"),
         "project_training_sets": (anna, f"/projects/{project.pk}/training-sets"),
         "leakage_list": (author, "/leakage"),
+        "overview": (author, "/overview"),
+        "overview_learners": (author, "/overview/learners"),
         "submissions_list": (author, "/submissions"),
         "submissions_read": (anna, f"/submissions/{submission}"),
         "training_sets_report": (anna, f"/training-sets/{world.training_set.pk}/report"),

@@ -176,6 +176,8 @@ LISTS: dict[str, Ask] = {
     "project_training_sets": lambda filled: filled.page("training-sets"),
     "job_metrics": lambda filled: filled.anna.get(f"/jobs/{filled.job.pk}/metrics"),
     "library": lambda filled: filled.author.get("/library"),
+    "overview": lambda filled: filled.grader.get("/overview"),
+    "overview_learners": lambda filled: filled.grader.get("/overview/learners"),
     "leakage_list": lambda filled: filled.grader.get("/leakage"),
     "trash_list": lambda filled: filled.page("trash"),
     "uploads_list": lambda filled: filled.anna.get("/uploads"),

@@ -1,0 +1,134 @@
+"""How a class gets on in one exercise: who has begun, who is stuck, what was scored and what it cost in compute time.
+
+All of it in SQL over the exercise's projects: as many queries for ten learners as for thousands. Projects of course
+staff, who try the exercise, are left out.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Case, Count, Exists, F, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from axons_service.exercises.models import Project
+from axons_service.grading.models import Submission
+from axons_service.jobs.allowance import exercise_time
+from axons_service.jobs.models import Job
+from axons_service.jobs.states import State
+from axons_service.sites.callers import Caller
+
+BINS = 10  # of the scores' histogram, each a tenth wide
+NO_RUN_AFTER = timedelta(days=1)
+
+
+class Standing(models.TextChoices):
+    """Where a learner stands in an exercise: the first of these that is true."""
+
+    HANDED_IN = "handed_in"
+    FAILING = "failing"  # the newest run failed
+    WORKING = "working"
+    NO_RUN = "no_run"  # opened more than a day ago, and no run yet
+    OPENED = "opened"
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The class at a glance. `scores` counts learners by their best score, lowest tenth first."""
+
+    standings: dict[str, int]
+    scores: list[int]
+    runs: int
+    failed_runs: int
+    compute_time: timedelta
+    failures: dict[str, int]
+
+
+def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Project]:
+    """The learners' projects in the caller's exercise, each with its `standing`."""
+    moment = now or timezone.now()
+    newest = _trainings().order_by("-created_at", "-pk")
+    handed_in = Submission.objects.filter(
+        project=OuterRef("pk"), state__in=[Submission.State.SCORING, Submission.State.SCORED]
+    )
+    return Project.objects.filter(
+        exercise__site=caller.site, exercise__usage_key=caller.usage, is_staff=False
+    ).annotate(
+        newest_state=Subquery(newest.values("state")[:1]),
+        standing=Case(
+            When(Exists(handed_in), then=Value(Standing.HANDED_IN)),
+            When(newest_state=State.FAILED, then=Value(Standing.FAILING)),
+            When(newest_state__isnull=False, then=Value(Standing.WORKING)),
+            When(created_at__lt=moment - NO_RUN_AFTER, then=Value(Standing.NO_RUN)),
+            default=Value(Standing.OPENED),
+            output_field=models.CharField(),
+        ),
+    )
+
+
+def learners_in_detail(caller: Caller) -> QuerySet[Project]:
+    """`learners` with `runs`, `failed_runs`, `last_run_at`, `last_failure`, `best_score` (0..1), `compute_time`."""
+    newest = _trainings().order_by("-created_at", "-pk")
+    return learners(caller).annotate(
+        runs=_count(_trainings()),
+        failed_runs=_count(_trainings().filter(state=State.FAILED)),
+        last_run_at=Subquery(newest.values("created_at")[:1]),
+        last_failure=Case(
+            When(newest_state=State.FAILED, then=Subquery(newest.values("failure_message")[:1])),
+            default=Value(""),
+            output_field=models.TextField(),
+        ),
+        best_score=_best_score(),
+        compute_time=exercise_time(OuterRef("pk")),
+    )
+
+
+def overview_of(caller: Caller) -> Overview:
+    """The whole class, in four queries."""
+    everyone = learners(caller)
+    counted = everyone.order_by().values_list("standing").annotate(Count("pk"))
+    standings = dict.fromkeys(Standing.values, 0) | dict(counted)
+    scores = [0] * BINS
+    for best in learners(caller).annotate(best=_best_score()).filter(best__isnull=False).values_list("best", flat=True):
+        scores[min(BINS - 1, int(best * BINS))] += 1
+    trainings = Job.objects.filter(
+        project__exercise__site=caller.site,
+        project__exercise__usage_key=caller.usage,
+        project__is_staff=False,
+        kind=Job.Kind.TRAINING,
+    )
+    by_end = trainings.order_by().values_list("state", "failure_class").annotate(Count("pk"))
+    runs = 0
+    failures: dict[str, int] = {}
+    for state, failure_class, count in by_end:
+        runs += count
+        if state == State.FAILED:
+            failures[failure_class] = failures.get(failure_class, 0) + count
+    times = everyone.annotate(time=exercise_time(OuterRef("pk"))).aggregate(total=models.Sum("time"))
+    return Overview(
+        standings=standings,
+        scores=scores,
+        runs=runs,
+        failed_runs=sum(failures.values()),
+        failures=failures,
+        compute_time=times["total"] or timedelta(),
+    )
+
+
+def _trainings() -> QuerySet[Job]:
+    """The trainings of the project that the outer query is at."""
+    return Job.objects.filter(project=OuterRef("pk"), kind=Job.Kind.TRAINING).order_by()
+
+
+def _count(jobs: QuerySet[Job]) -> Coalesce:
+    counted = jobs.values("project").annotate(count=Count("pk")).values("count")
+    return Coalesce(Subquery(counted), 0)
+
+
+def _best_score() -> Subquery:
+    """As `grading.selectors.best_score` says of one project."""
+    scored = Submission.objects.filter(project=OuterRef("pk"), state=Submission.State.SCORED).order_by()
+    score = Coalesce(F("override_score"), F("automatic_score"))
+    best = scored.values("project").annotate(best=Max(score, output_field=FloatField())).values("best")
+    return Subquery(best, output_field=FloatField())
