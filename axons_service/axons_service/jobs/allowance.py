@@ -64,7 +64,9 @@ def beyond_budget(*, limits: Iterable[CourseLimits], capped: Mapping[int, list[i
     if any(row.learner_minutes is not None for row in rows):
         over |= _course_over("learner_minutes", OuterRef("turn__learner"))
     for minutes, specs in capped.items():
-        spent = GreaterThanOrEqual(exercise_time(OuterRef("project")), Value(timedelta(minutes=minutes), DurationField()))
+        spent = GreaterThanOrEqual(
+            exercise_time(OuterRef("project")), Value(timedelta(minutes=minutes), DurationField())
+        )
         over |= Q(spec__in=specs) & Q(spent)
     return Q(kind=Job.Kind.TRAINING, attempt=0) & over
 

@@ -182,3 +182,16 @@ export const LIST: Submission[] = PEOPLE.map(([name, username, value, state], i)
     failure: state === "failed" ? { class: "infrastructure", message: "The machine that scored this model was lost three times. It is scored again as soon as one is free." } : null,
   };
 });
+
+const learner = (name: string, standing: string, more: object = {}) => ({
+  learner: name, name, username: name.toLowerCase().replace(/ .*/, ""), standing, opened_at: ago(3000), runs: 3, failed_runs: 0, last_run_at: ago(90), last_failure: "", best_score: null, compute_minutes: 4.2, ...more,
+});
+export const LEARNERS = [
+  learner("Ada Okafor", "handed_in", { best_score: 1, runs: 7, compute_minutes: 12.8 }),
+  learner("Kofi Lindqvist", "failing", { failed_runs: 2, last_failure: "The training set has one class; training needs two. Add pictures of a second class, save the set and start again." }),
+  learner("María-José Fernández de la Vega y Domínguez-Rothschild", "working"),
+  learner("林小雨", "no_run", { runs: 0, last_run_at: null, compute_minutes: 0 }),
+  learner("Zoë", "opened", { runs: 0, last_run_at: null, compute_minutes: 0 }),
+];
+export const CLASS = { standings: { handed_in: 14, working: 6, opened: 2, no_run: 3, failing: 2 }, scores: [0, 0, 0, 1, 0, 2, 0, 3, 3, 5], runs: 88, failed_runs: 7, failures: { invalid_input: 5, time_limit: 2 }, compute_minutes: 213.4 };
+export const NOT_STARTED = { enrolled: 31, count: 4, results: [{ name: "Ben Carter", username: "ben" }, { name: "Noor", username: "noor" }, { name: "Édouard Lefèvre", username: "ed" }, { name: "Priya", username: "priya" }] };

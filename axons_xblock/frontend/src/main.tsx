@@ -10,6 +10,7 @@ import "./styles/controls.css";
 import "./styles/student.css";
 import "./styles/results.css";
 import "./styles/studio.css";
+import "./styles/class.css";
 
 /** The LMS hands over a DOM node, Studio a jQuery collection. */
 function rootOf(element: unknown): HTMLElement {

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('axons_exercises', '0001_initial'),
+        ("axons_exercises", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='project',
-            name='is_staff',
-            field=models.BooleanField(default=False, help_text='course staff opened it: not counted with the class'),
+            model_name="project",
+            name="is_staff",
+            field=models.BooleanField(default=False, help_text="course staff opened it: not counted with the class"),
         ),
     ]

@@ -161,3 +161,12 @@ export interface Runtime {
   handlerUrl?: (element: unknown, name: string) => string;
   notify?: (name: string, data: unknown) => void;
 }
+
+export type Standing = "handed_in" | "failing" | "working" | "no_run" | "opened";
+export interface ClassOverview { standings: Record<Standing, number>; scores: number[]; runs: number; failed_runs: number; failures: Record<string, number>; compute_minutes: number }
+export interface ClassLearner {
+  learner: string; name: string; username: string; standing: Standing; opened_at: string; runs: number; failed_runs: number; last_run_at: string | null; last_failure: string;
+  best_score: number | null; compute_minutes: number;
+}
+/** `enrolled` is null where the platform does not say who is. */
+export interface NotStarted { enrolled: number | null; count: number; results: { name: string; username: string }[] }

@@ -20,7 +20,7 @@ import { TryIt } from "./TryIt";
 
 export function Student({ session }: { session: Session }) {
   const state = useStore(session);
-  const [tab, setTab] = useState<"exercise" | "submissions">("exercise");
+  const [tab, setTab] = useState<"exercise" | "submissions" | "class">("exercise");
   const canGrade = state.canGrade || session.args.can_grade === true;
   return (
     <div class="ax-page">
@@ -29,6 +29,7 @@ export function Student({ session }: { session: Session }) {
         <div class="ax-tabs" role="group" aria-label={t("What to show")}>
           <button type="button" aria-pressed={tab === "exercise"} onClick={() => setTab("exercise")}>{t("Exercise")}</button>
           <button type="button" aria-pressed={tab === "submissions"} onClick={() => setTab("submissions")}>{t("Submissions")}</button>
+          <button type="button" aria-pressed={tab === "class"} onClick={() => setTab("class")}>{t("Class")}</button>
         </div>
       ) : null}
       <Banner session={session} state={state} />
@@ -36,6 +37,7 @@ export function Student({ session }: { session: Session }) {
         <Lazy load={() => import("../staff/Submissions").then((m) => m.Submissions)} session={session} state={state} rows={8} />
       ) : null}
       {canGrade && tab === "submissions" ? <Lazy load={() => import("../staff/Leakage").then((m) => m.Leaks)} session={session} rows={3} /> : null}
+      {canGrade && tab === "class" ? <Lazy load={() => import("../staff/Overview").then((m) => m.Overview)} session={session} rows={8} /> : null}
       <div hidden={tab !== "exercise"}>{state.project ? <Exercise session={session} state={state} project={state.project} /> : <Opening />}</div>
     </div>
   );

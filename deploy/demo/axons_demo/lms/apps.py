@@ -6,3 +6,8 @@ class DemoLmsConfig(AppConfig):
     label = "demo_lms"
     verbose_name = "Demo LMS"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from axons_demo.lms import platform
+
+        platform.install()
