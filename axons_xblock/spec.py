@@ -43,6 +43,14 @@ _GRADING: Spec = {
 }
 
 
+_STEPS = [
+    {"at_least": 0.6, "score": 0.25},
+    {"at_least": 0.75, "score": 0.5},
+    {"at_least": 0.9, "score": 0.75},
+    {"at_least": 0.95, "score": 1.0},
+]
+
+
 class SpecField(Dict):
     """A dict that travels through OLX as JSON in an element of its own.
 
@@ -86,6 +94,10 @@ def templates() -> list[dict[str, Any]]:
     transfer["architectures"] = ["efficientnet_lite0"]
     transfer["hyperparameters"]["epochs"] = {"min": 1, "max": 20, "default": 10}
     transfer["time_limit_minutes"] = 10
+    own = default_spec() | {"grading": copy.deepcopy(_GRADING)}
+    own["architectures"] = ["efficientnet_lite0"]
+    own["hyperparameters"]["epochs"] = {"min": 1, "max": 30, "default": 15}
+    baseline = default_spec() | {"grading": {"metric": "accuracy", "thresholds": copy.deepcopy(_STEPS)}, "max_tries": 5}
     scratch = default_spec() | {"grading": copy.deepcopy(_GRADING)}
     scratch["architectures"] = ["small_cnn", "efficientnet_lite0"]
     scratch["hyperparameters"]["epochs"] = {"min": 1, "max": 60, "default": 30}
@@ -99,6 +111,22 @@ def templates() -> list[dict[str, Any]]:
                 "Students teach a network that already knows pictures to tell new classes apart, and hand it in."
             ),
             "spec": transfer,
+        },
+        {
+            "name": "own_data",
+            "title": gettext_noop("Collect your own data"),
+            "description": gettext_noop(
+                "Students photograph what they want told apart, sort and label it, and learn what makes a good set."
+            ),
+            "spec": own,
+        },
+        {
+            "name": "beat_the_baseline",
+            "title": gettext_noop("Beat the baseline"),
+            "description": gettext_noop(
+                "Everyone starts from the same pictures; points rise in four steps, up to 95 % of the hidden test set."
+            ),
+            "spec": baseline,
         },
         {
             "name": "from_scratch",

@@ -43,6 +43,22 @@ def test_grace_overrides_kofis_score_and_he_and_the_grade_book_see_it(sit: Sit, 
     kofi.pictures("student-7-reviewed")
 
 
+def test_grace_sees_how_her_class_gets_on(sit: Sit, kofis_submission: float) -> None:
+    grace = sit("grace")
+    unit = grace.open()
+    unit.get_by_role("button", name="Class", exact=True).click()
+    kofi = unit.get_by_role("row", name=re.compile("Kofi Lindqvist"))
+    expect(kofi).to_contain_text("Handed in")
+    expect(unit.get_by_role("row", name=re.compile("Grace"))).to_have_count(0)
+    unit.get_by_role("button", name=re.compile("Handed in")).click()
+    expect(kofi).to_be_visible()
+    with grace.page.expect_download() as saved:
+        unit.get_by_role("button", name="Download as CSV").click()
+    assert "Kofi Lindqvist,kofi," in saved.value.path().read_text("utf-8-sig")
+    expect(unit.get_by_role("button", name=re.compile("Not opened"))).to_be_visible()
+    grace.pictures("grader-3-class")
+
+
 def test_a_student_sees_neither_submissions_nor_studio(sit: Sit) -> None:
     ada = sit("ada")
     unit = ada.open()

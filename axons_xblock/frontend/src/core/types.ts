@@ -32,6 +32,7 @@ export interface Spec {
   max_tries: number;
   grading: Grading | null;
   compute_minutes_per_learner?: number | null;
+  fallback_pools?: string[];
 }
 export interface Threshold { at_least: number; score: number }
 export interface Grading { metric: string; thresholds: Threshold[] }

@@ -11,6 +11,17 @@ const GRADING = { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }
 
 /** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
 export function cleaned(wished: Spec): Spec {
+  return withoutFallbacks(withKind(wished));
+}
+
+/** No second choice of machine is said by saying nothing: older specs stay the same, to the letter. The pool itself is none. */
+function withoutFallbacks(spec: Spec): Spec {
+  const { fallback_pools, ...rest } = spec;
+  const others = (fallback_pools ?? []).filter((name) => name !== spec.pool);
+  return others.length > 0 ? { ...rest, fallback_pools: others } : rest;
+}
+
+function withKind(wished: Spec): Spec {
   // A budget that is no number is sent as one that the service objects to; null would mean no limit.
   const spec = Number.isNaN(wished.compute_minutes_per_learner) ? { ...wished, compute_minutes_per_learner: 0 } : wished;
   if (spec.kind === "inference") return { ...spec, starter_set: null, hidden_test_set: null, own_pictures: false, grading: null, architectures: [], max_tries: 0 };

@@ -196,6 +196,28 @@ export function ChecksSection({ spec, library, errors, change }: FormPart) {
   );
 }
 
+/** The other kinds of machine, in the order in which they were ticked. */
+function Fallbacks({ spec, pools, error, change }: { spec: Spec; pools: Library["pools"]; error: string | undefined; change: FormPart["change"] }) {
+  const chosen = spec.fallback_pools ?? [];
+  const others = [...pools.filter((each) => each.name !== spec.pool), ...chosen.filter((name) => !pools.some((each) => each.name === name)).map((name) => ({ name, title: name }))];
+  if (others.length === 0) return null;
+  return (
+    <fieldset class="ax-choices ax-fallbacks" data-field="fallback_pools">
+      <legend>{t("When none is free there, use")}</legend>
+      {others.map(({ name, title }) => {
+        const place = chosen.indexOf(name);
+        return (
+          <label key={name} class="ax-choice">
+            <input type="checkbox" checked={place >= 0} aria-invalid={Boolean(error)} onChange={() => change({ fallback_pools: place >= 0 ? chosen.filter((each) => each !== name) : [...chosen, name] })} />
+            <span class="ax-choice-title">{title}{place >= 0 && chosen.length > 1 ? <span class="ax-badge">{t("choice {n}", { n: number(place + 1) })}</span> : null}</span>
+          </label>
+        );
+      })}
+      {error ? <p class="ax-field-error" role="alert">{error}</p> : null}
+    </fieldset>
+  );
+}
+
 export function ComputeSection({ spec, library, errors, change }: FormPart) {
   const pools = library?.pools ?? [];
   const minutes = spec.compute_minutes_per_learner ?? NaN;
@@ -223,6 +245,7 @@ export function ComputeSection({ spec, library, errors, change }: FormPart) {
           )}
         </Field>
       </div>
+      <Fallbacks spec={spec} pools={pools} error={errorOf(errors, "fallback_pools")} change={change} />
     </section>
   );
 }
