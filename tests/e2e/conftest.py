@@ -23,7 +23,12 @@ FLAGS = [
     "--disable-dev-shm-usage",
 ]
 SIZES = {1280: 900, 375: 800}
-README_IMAGES = {"student-4-results": "student.png", "grader-1-review": "grader.png"}
+README_IMAGES = {
+    "student-4-results": "student.png",
+    "grader-1-review": "grader.png",
+    "grader-3-class": "class.png",
+    "author-3-template": "studio.png",
+}
 EXERCISE = "/learning/course/everyday_objects/"
 
 
