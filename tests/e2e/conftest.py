@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Playwright, sync_playwright
 
 from tests.support import servers
@@ -29,6 +30,9 @@ README_IMAGES = {
     "grader-3-class": "class.png",
     "author-3-template": "studio.png",
 }
+AXE = """() => axe.run(".axons-block", {
+  runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+})"""
 EXERCISE = "/learning/course/everyday_objects/"
 
 
@@ -87,8 +91,20 @@ class Seat:
         """Choose a step on the exercise's line."""
         self.unit.locator("nav.ax-rail").get_by_text(name, exact=True).click()
 
+    def barriers(self) -> list[str]:
+        """What axe-core objects to in the exercise as it is shown, wherever it is: WCAG 2.2 A and AA, best practice."""
+        found = []
+        for frame in self.page.frames:
+            if frame.locator(".axons-block").count() == 0:
+                continue
+            frame.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+            for violation in frame.evaluate(AXE)["violations"]:
+                found += [f"{violation['id']}: {node['html'][:200]}" for node in violation["nodes"]]
+        return found
+
     def pictures(self, name: str) -> None:
-        """The page as it is, at 1280 and at 375 pixels."""
+        """The page as it is, at 1280 and at 375 pixels; no screen that is worth a picture may shut anybody out."""
+        assert self.barriers() == [], name
         ARTIFACTS.mkdir(exist_ok=True)
         for width, height in SIZES.items():
             self.page.set_viewport_size({"width": width, "height": height})

@@ -95,7 +95,7 @@ export function Curate({ base, onClose, onSaved }: Props) {
         <h4 ref={heading} tabIndex={-1}>{t("Sort “{name}”", { name: setTitle(base) })}</h4>
         <Button look="quiet" small onClick={onClose}>{t("Back without saving")}</Button>
       </div>
-      <section onKeyDown={onKeyDown} aria-label={t("Pictures")}>
+      <section onKeyDown={onKeyDown} aria-label={t("The pictures of the set")}>
         <p class="ax-help">{t("Pick pictures, then choose what becomes of them.")} <span class="ax-keys">{t("Hold Shift for a whole row, press Ctrl+A for all shown; the keys 1 to 9 move them to a class, Delete leaves them out, Esc lets go.")}</span></p>
         <div class="ax-chips" role="group" aria-label={t("Which pictures")}>
           {([["all", t("In this version")], ["near_duplicates", t("Look-alikes")], ["excluded", t("Left out")]] as [Show, string][]).map(([name, words]) => (

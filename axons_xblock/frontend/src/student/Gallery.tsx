@@ -61,7 +61,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
   useEffect(() => onShown?.(images), [images]);
 
   return (
-    <section class="ax-gallery" aria-label={t("Pictures")}>
+    <section class="ax-gallery" aria-label={t("The pictures of the set")}>
       <div class="ax-chips" role="group" aria-label={t("Show only one class")}>
         <button type="button" aria-pressed={label === null} onClick={() => onLabel(null)}>{t("All")}</button>
         {set.classes.map((name) => (

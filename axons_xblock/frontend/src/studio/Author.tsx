@@ -52,7 +52,7 @@ export function Author({ args, runtime, element }: { args: Args; runtime: Runtim
         <dl class="ax-glance-facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>)}</dl>
         {training && spec.grading ? (
           <>
-            <h4>{t("What the score means")}</h4>
+            <h3 class="ax-small-title">{t("What the score means")}</h3>
             <Thresholds grading={spec.grading} weight={weight} />
             {spec.hidden_test_set ? <p class="ax-hint">{t("Scored on the hidden test set “{name}”.", { name: spec.hidden_test_set })}</p> : <Notice kind="warning"><p>{t("Choose a hidden test set: without one nothing can be scored.")}</p></Notice>}
           </>
