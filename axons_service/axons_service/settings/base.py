@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "axons_service.operations.logs.job_context",
     "axons_service.operations.cors.SiteCorsMiddleware",
     "axons_service.operations.etags.etags",
     # Django's own, without a thread for each (see the module).
@@ -244,10 +245,21 @@ AXONS_COURSE_QUOTA_BYTES = int(env("AXONS_COURSE_QUOTA_BYTES", str(200 * 1024**3
 # An object that nothing names is garbage once it is older than this: never less than a day.
 AXONS_ORPHAN_GRACE_HOURS = max(24.0, float(env("AXONS_ORPHAN_GRACE_HOURS", "48")))
 
+# `text` for people, `json` for machines: one object a line, with the job's id.
+AXONS_LOG_FORMAT = env("AXONS_LOG_FORMAT", "text")
+# Celery would put handlers of its own in place of these.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "text": {
+            "()": "axons_service.operations.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+        "json": {"()": "axons_service.operations.logs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": AXONS_LOG_FORMAT}},
     "root": {"handlers": ["console"], "level": env("AXONS_LOG_LEVEL", "INFO")},
 }
