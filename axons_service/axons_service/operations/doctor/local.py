@@ -42,6 +42,8 @@ def _settings() -> Iterator[Finding]:
     if host and not {host, "*"} & set(settings.ALLOWED_HOSTS):
         fix = f"Add {host} to AXONS_ALLOWED_HOSTS."
         yield fail("settings", f"AXONS_ALLOWED_HOSTS lacks {host}, the host of AXONS_PUBLIC_URL.", fix)
+    for name, meant in settings.AXONS_ENVIRONMENT.misspelt().items():
+        yield warn("settings", f"{name} is set, and nothing reads it.", f"Did you mean {meant}? Rename it.")
     if not settings.AXONS_METRICS_TOKEN:
         fix = "Set AXONS_METRICS_TOKEN to a long random value, and give it to Prometheus as its bearer token."
         yield warn("settings", "AXONS_METRICS_TOKEN is not set: there are no metrics and no alerts.", fix)
