@@ -144,9 +144,19 @@ def test_a_key_that_cannot_sign_is_found(well: Project, key: Path, settings: Any
     assert "keys_create" in only(local.keys_check).fix
 
 
-def test_a_key_that_others_can_read_is_found(well: Project, key: Path) -> None:
-    key.chmod(0o644)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_that_others_can_read_is_found(well: Project, key: Path, mode: int) -> None:
+    key.chmod(mode)
     assert only(local.keys_check).fix == f"Run: chmod 600 {key}"
+
+
+@pytest.mark.parametrize(("mode", "count"), [(0o440, 0), (0o444, 1)])
+def test_a_mounted_secret_is_read_by_its_group(
+    well: Project, key: Path, monkeypatch: pytest.MonkeyPatch, mode: int, count: int
+) -> None:
+    key.chmod(mode)
+    monkeypatch.setattr(local.os, "geteuid", lambda: key.stat().st_uid + 1)
+    assert len(faults(local.keys_check)) == count
 
 
 def test_without_a_site_nobody_may_ask(db: None) -> None:
