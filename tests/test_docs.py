@@ -39,6 +39,42 @@ def test_every_make_target_exists(page: Path) -> None:
     assert named <= targets, f"{page.name}: make has no {named - targets}"
 
 
+OPERATOR = ROOT / "docs/operator.md"
+
+
+def test_a_lab_gpu_takes_ten_commands_at_most() -> None:
+    (block,) = re.findall(r"## From nothing to a working lab GPU.*?```sh\n(.*?)```", text_of(OPERATOR), re.DOTALL)
+    commands = block.strip().splitlines()
+    assert 5 < len(commands) <= 10
+    assert commands[-1].endswith("axons-service doctor")
+    for command in commands:
+        for path in re.findall(r"-f (\S+)|\./(\S+\.sh)|^cd (deploy\S+)", command):
+            (named,) = filter(None, path)
+            assert (ROOT / named).exists() or (ROOT / "deploy/compose" / named).exists(), command
+        for service in re.findall(r"docker compose exec (\S+)", command):
+            assert f"\n  {service}:\n" in (ROOT / "deploy/compose/compose.yaml").read_text()
+    made = (ROOT / "deploy/compose/prepare.sh").read_text()
+    for name in re.findall(r"/run/secrets/axons/(\S+)", block):
+        assert name.split(".")[0].split("-")[0] in made, f"prepare.sh does not make {name}"
+
+
+def test_the_operators_page_names_every_setting_and_no_other() -> None:
+    table = re.findall(r"^\| `(?:AXONS|DJANGO)_.*$", text_of(OPERATOR), re.MULTILINE)
+    named = {name for row in table for name in re.findall(r"`(AXONS_[A-Z0-9_]+)`", row)}
+    read = set(re.findall(r'environment\.\w+\(\s*"(AXONS_[A-Z0-9_]+)"', SETTINGS))
+    assert read - named <= {"AXONS_STATIC_ROOT", "AXONS_DATA_DIR"}, "docs/operator.md lacks these"
+    assert {name for name in named - read if not name.startswith(KNOBS)} == set(), "nothing reads these"
+
+
+@pytest.mark.parametrize("page", [OPERATOR, ROOT / "deploy/tutor-axons/README.md"], ids=lambda page: page.name)
+def test_the_runner_takes_what_an_operator_passes(page: Path) -> None:
+    printed = runner_help()
+    lines = re.findall(r"(?:axons-ovh:\S+|axons-runner) (--service .+)$", text_of(page), re.MULTILINE)
+    assert lines
+    for line in lines:
+        assert all(flag in printed for flag in re.findall(r"(?<= )--[a-z-]+", f" {line}")), line
+
+
 def test_every_setting_that_an_installation_names_is_read() -> None:
     page = text_of(ROOT / "docs/install-openedx.md")
     named = {name for name in re.findall(r"`(AXONS_[A-Z0-9_]+)`", page) if not name.startswith(KNOBS)}
@@ -49,11 +85,15 @@ def test_every_setting_that_an_installation_names_is_read() -> None:
 
 def test_the_runner_takes_what_the_installation_passes() -> None:
     (line,) = re.findall(r"^axons-runner (.+)$", text_of(ROOT / "docs/install-openedx.md"), re.MULTILINE)
-    printed = subprocess.run(
+    printed = runner_help()
+    assert all(flag in printed for flag in re.findall(r"--[a-z-]+", line))
+
+
+def runner_help() -> str:
+    return subprocess.run(
         [sys.executable, "-m", "axons_runner", "--help"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "gpu_image")},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert all(flag in printed for flag in re.findall(r"--[a-z-]+", line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -10,6 +11,8 @@ from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
 from axons_xblock.handlers.grade import GradeAPI
 from axons_xblock.service import API
+
+log = logging.getLogger(__name__)
 
 _ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
 _READABLE = [
@@ -104,7 +107,9 @@ class StudentAPI:
 
     def job_create(self, data: Json) -> Any:
         """Ask for a training or an inference."""
-        return self._change("/jobs", data, idempotent=True)
+        job = self._change("/jobs", data, idempotent=True)
+        log.info("Axons: job %s was ordered in %s", job.get("id"), compat.usage_id(self.block))
+        return job
 
     def job_cancel(self, data: Json) -> Any:
         """Ask a job to stop."""

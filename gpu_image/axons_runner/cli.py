@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import socket
 from pathlib import Path
 
+from axons_runner import logs
 from axons_runner.settings import DEFAULT_THREADS, EMBEDDING_CACHE_BYTES, Options, default_cache_dir
 
 SLOTS = ("training", "inference")
@@ -17,7 +17,10 @@ SMALLEST_EMBEDDING_CACHE = 1 << 20
 def main(arguments: list[str] | None = None) -> int:
     """Run ``axons-runner``; returns the exit code."""
     options = parse(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        logs.configure(os.environ.get("AXONS_LOG_FORMAT") or "text", options.name)
+    except ValueError as error:
+        raise SystemExit(f"axons-runner: {error}") from error
     from axons_runner.agent import Agent
 
     return Agent(options).run()

@@ -31,7 +31,7 @@ def environment(postgres_url: str, rabbitmq_url: str, s3_store: "Store", tmp_pat
         yield {
             **{key: value for key, value in os.environ.items() if not key.startswith(("AXONS_", "DJANGO_"))},
             "DJANGO_SETTINGS_MODULE": "axons_service.settings.production",
-            "AXONS_SECRET_KEY": "production-test",
+            "AXONS_SECRET_KEY": "production-test" * 3,
             "AXONS_DATABASE_URL": re.sub(r"/[^/]+$", f"/{name}", postgres_url),
             "AXONS_BROKER_URL": rabbitmq_url,
             "AXONS_S3_ENDPOINT": s3_store.url,

@@ -28,7 +28,7 @@ def _private_key(folder: Path) -> str:
 
 _folder = _scratch()
 _defaults = {
-    "AXONS_SECRET_KEY": "only-for-tests",
+    "AXONS_SECRET_KEY": "only-for-tests-and-for-nothing-else",
     "AXONS_DATABASE_URL": os.environ.get("AXONS_TEST_DATABASE_URL") or f"sqlite:///{_folder / 'service.sqlite3'}",
     "AXONS_BROKER_URL": "memory://",
     "AXONS_S3_ENDPOINT": "http://127.0.0.1:1",

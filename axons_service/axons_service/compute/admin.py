@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from axons_service.compute.cost_page import cost_page
-from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, Runner, SiteLimits
+from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, ProviderFault, Runner, SiteLimits
 from axons_service.operations.admin_base import ReadOnlyAdmin
 
 
@@ -39,6 +39,14 @@ class PoolAdmin(ReadOnlyAdmin):
         "start_timeout_seconds",
         "is_active",
     )
+
+
+@admin.register(ProviderFault)
+class ProviderFaultAdmin(ReadOnlyAdmin):
+    list_display = ("pool", "kind", "count")
+    list_filter = ("pool", "kind")
+    list_select_related = ("pool",)
+    search_fields = ("=id", "pool__name")
 
 
 @admin.register(Runner)

@@ -41,11 +41,15 @@ def uses_in(period: Period) -> QuerySet[MachineUse]:
 
 def paid_in(use: MachineUse, *, unit: int, period: Period, now: datetime) -> Decimal:
     """What a machine cost in a period, its begun units whole; the last unit belongs to where it reaches."""
+    return use.price_per_hour * Decimal(seconds_in(use, unit=unit, period=period, now=now)) / 3600
+
+
+def seconds_in(use: MachineUse, *, unit: int, period: Period, now: datetime) -> float:
+    """Seconds of a machine in a period that are paid for, its begun units whole."""
     if use.billed_from is None:
-        return Decimal(0)
+        return 0.0
     paid_until = use.billed_from + timedelta(seconds=billed_seconds(use, unit=unit, now=now))
-    seconds = (min(paid_until, period.until) - max(use.billed_from, period.since)).total_seconds()
-    return use.price_per_hour * Decimal(max(0.0, seconds)) / 3600
+    return max(0.0, (min(paid_until, period.until) - max(use.billed_from, period.since)).total_seconds())
 
 
 def pool_spent(pool: Pool, now: datetime) -> float:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from axons_service.compute.decisions import decision_keep
+from axons_service.compute.faults import provider_fault_count
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Machine, NoCapacity, Provider, ProviderError, Rejected, Status
@@ -71,7 +72,7 @@ def pool_scale(*, pool_id: int) -> None:
             Runner(pool=pool, name=f"{pool.name}-{uuid.uuid4().hex[:8]}") for _ in range(missing)
         )
     for machine in stopped:
-        _attempt_stop(provider, machine)
+        _attempt_stop(pool, provider, machine)
     _start(pool, provider)
 
 
@@ -100,7 +101,7 @@ def _see(pool_id: int) -> list[Runner]:
         if pool.provider_error and not pool.is_blocked(timezone.now()):
             Pool.objects.filter(pk=pool.pk).update(provider_error="")
     for machine, force in stops:
-        _attempt_stop(provider, machine, force=force)
+        _attempt_stop(pool, provider, machine, force=force)
     return gone
 
 
@@ -161,12 +162,13 @@ def _stopping(runner: Runner) -> Machine:
     return Machine(runner.name, runner.handle, Status.ALIVE)
 
 
-def _attempt_stop(provider: Provider, machine: Machine, *, force: bool = False) -> None:
+def _attempt_stop(pool: Pool, provider: Provider, machine: Machine, *, force: bool = False) -> None:
     """A stop that fails is asked again at the next sight: the machine is still there then."""
     try:
         provider.stop(machine.handle, force=force)
     except ProviderError as error:
         logger.warning("machine %s could not be stopped yet: %s", machine.name, error)
+        provider_fault_count(pool_id=pool.pk, error=error)
 
 
 def _start(pool: Pool, provider: Provider) -> None:
@@ -183,8 +185,9 @@ def _start(pool: Pool, provider: Provider) -> None:
             # perhaps it was started and the answer was lost: the row stays, and `start` finds the machine next time
             Runner.objects.filter(pk=runner.pk).update(handle={ASKED_AT: LONG_AGO})
             _trouble(pool.pk, error)
-        except Exception:
+        except Exception as error:
             logger.exception("runner %s could not be started", runner.name)
+            provider_fault_count(pool_id=pool.pk, error=error)
             Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE, handle={})
         else:
             Runner.objects.filter(pk=runner.pk).update(handle=handle)
@@ -216,6 +219,7 @@ def _trouble(pool_id: int, error: ProviderError) -> None:
     pause = {NoCapacity: NO_CAPACITY_PAUSE, Rejected: REJECTED_PAUSE}.get(type(error), timedelta(0))
     pause = max(pause, timedelta(seconds=error.retry_after or 0))
     logger.warning("pool %s: %s", pool_id, error)
+    provider_fault_count(pool_id=pool_id, error=error)
     Pool.objects.filter(pk=pool_id).update(
         provider_error=str(error)[:500], blocked_until=timezone.now() + pause if pause else None
     )

@@ -68,6 +68,9 @@ class Pool(models.Model):
     budget_spent_on = models.DateField(
         null=True, blank=True, editable=False, help_text="the last day on which the budget was used up"
     )
+    desired_runners = models.PositiveIntegerField(
+        default=0, editable=False, help_text="machines that the last decision asked for"
+    )
     scaling_reason = models.CharField(
         max_length=500, blank=True, editable=False, help_text="why it has as many machines as it has"
     )
@@ -138,10 +141,31 @@ class MachineUse(models.Model):
         indexes = [
             models.Index(fields=["pool", "is_closed"], name="machine_use_open"),
             models.Index(fields=["billed_from"], name="machine_use_time"),
+            models.Index(fields=["billed_until"], name="machine_use_until"),
         ]
 
     def __str__(self) -> str:
         return f"{self.runner_name} ({self.pool_id})"
+
+
+class ProviderFault(models.Model):
+    """How often a pool's provider did not do what it was asked, since the pool exists."""
+
+    class Kind(models.TextChoices):
+        NO_CAPACITY = "no_capacity"
+        REJECTED = "rejected"
+        UNREACHABLE = "unreachable"
+        DEFECT = "defect", "a defect of ours"
+
+    pool = models.ForeignKey(Pool, on_delete=models.CASCADE, related_name="faults")
+    kind = models.CharField(max_length=20, choices=Kind)
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "kind"], name="provider_fault_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.pool_id})"
 
 
 class CourseLimits(models.Model):

@@ -27,16 +27,26 @@ def pool_register(
     min_runners: int,
     max_runners: int,
     options: dict[str, Any],
+    limits: dict[str, Any] | None = None,
 ) -> Pool:
-    """Create a pool or bring the one of this name up to date."""
+    """Create a pool or bring the one of this name up to date.
+
+    `limits` are further fields of the pool, such as `price_per_hour`; what is not named stays as it is, and so do
+    options that are not named. An option that is None is forgotten. Raises ValidationError.
+    """
+    known = Pool.objects.filter(name=name).values_list("options", flat=True).first() or {}
+    limits = limits or {}
+    checked = Pool(name=name, **limits)
+    checked.clean_fields(exclude=[field.name for field in Pool._meta.fields if field.name not in limits])
     values = {
         "title": title,
         "provider": provider,
         "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
         "min_runners": min_runners,
         "max_runners": max_runners,
-        "options": options,
+        "options": {key: value for key, value in {**known, **options}.items() if value is not None},
         "is_active": True,
+        **limits,
     }
     pool, _ = Pool.objects.update_or_create(name=name, defaults=values)
     return pool

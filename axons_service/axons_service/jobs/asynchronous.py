@@ -6,6 +6,7 @@ A long poll or a stream waits on the event loop and holds neither a thread nor a
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -38,7 +39,7 @@ async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs)
 
 async def run_in(threads: ThreadPoolExecutor, function: Callable[[], T]) -> T:
     """Call a blocking function in one of the given threads."""
-    return await asyncio.get_running_loop().run_in_executor(threads, _with_connection, function)
+    return await asyncio.get_running_loop().run_in_executor(threads, copy_context().run, _with_connection, function)
 
 
 class AsyncAPIView(APIView):

@@ -48,6 +48,20 @@ def dead_letters_count() -> int:
         return int(broker.dead_queue()(channel).queue_declare().message_count)
 
 
+def queue_depths() -> dict[str, int]:
+    """Messages that wait in each queue of ours, whatever the broker. Raises kombu's OperationalError as above."""
+    depths = {}
+    with Connection(current_app.conf.broker_url, connect_timeout=CONNECT_SECONDS) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=CONNECT_SECONDS)
+        for name in broker.QUEUES:
+            with connection.channel() as channel:  # of its own: RabbitMQ closes it when there is no such queue
+                try:
+                    depths[name] = int(channel.queue_declare(queue=name, passive=True).message_count)
+                except connection.channel_errors:
+                    depths[name] = 0
+    return depths
+
+
 def dead_letters() -> list[DeadLetter]:
     """Those that wait, the oldest first. Raises NoDeadLetters."""
     with _channel() as channel:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from threading import Lock
+from typing import Generic, TypeVar
 
 from django.conf import settings
 from django.db.models import Count, Min
@@ -21,13 +22,15 @@ from axons_service.grading.dead_grades import dead_grades
 from axons_service.grading.models import GradeDelivery
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.states import LIVE, WAITING
-from axons_service.operations.dead_letters import dead_letters_count
+from axons_service.operations.dead_letters import dead_letters_count, queue_depths
+from axons_service.operations.pool_metrics import pool_metrics
 from axons_service.operations.problems import Problem, problem_response
 from axons_service.sites.authentication import bearer
 
 BROKER_FRESH_SECONDS = 10.0
 
 logger = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
 
 
 class ServiceCollector(Collector):
@@ -51,6 +54,8 @@ class ServiceCollector(Collector):
             "How long the oldest grade waits for the LMS; 0 when none does.",
             due.aggregate(oldest=Min("created_at"))["oldest"],
         )
+        yield _queues()
+        yield from pool_metrics()
 
 
 def _dead_letters() -> Metric:
@@ -59,6 +64,14 @@ def _dead_letters() -> Metric:
     family.add_metric(["grade"], dead_grades().count())
     if (tasks := _task_letters()) is not None:
         family.add_metric(["task"], tasks)
+    return family
+
+
+def _queues() -> Metric:
+    """Nothing while the broker does not answer."""
+    family = GaugeMetricFamily("axons_queue_messages", "Control tasks that no worker took yet.", labels=["queue"])
+    for name, count in (_queue_depths() or {}).items():
+        family.add_metric([name], count)
     return family
 
 
@@ -77,28 +90,29 @@ def _age(name: str, text: str, oldest: datetime | None) -> Metric:
     return GaugeMetricFamily(name, text, seconds)
 
 
-class _Remembered:
+class _Remembered(Generic[Answer]):
     """The answer of a slow call for a while, and None for as long after it failed."""
 
-    def __init__(self, call: Callable[[], int]) -> None:
+    def __init__(self, call: Callable[[], Answer]) -> None:
         self.call = call
         self.lock = Lock()
         self.asked_at = float("-inf")
-        self.answer: int | None = None
+        self.answer: Answer | None = None
 
-    def __call__(self) -> int | None:
+    def __call__(self) -> Answer | None:
         with self.lock:
             if time.monotonic() - self.asked_at > BROKER_FRESH_SECONDS:
                 try:
                     self.answer = self.call()
                 except Exception:
-                    logger.warning("The broker did not tell its dead letters.", exc_info=True)
+                    logger.warning("The broker did not tell what waits in it.", exc_info=True)
                     self.answer = None
                 self.asked_at = time.monotonic()
             return self.answer
 
 
 _task_letters = _Remembered(dead_letters_count)
+_queue_depths = _Remembered(queue_depths)
 registry = CollectorRegistry(auto_describe=False)
 registry.register(ServiceCollector())
 

@@ -3,29 +3,16 @@
 import os
 from pathlib import Path
 
-import dj_database_url
-
-from axons_service.jobs.deadlines import stall_limits
+from axons_service.settings.schema import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 
-def env(name: str, default: str | None = None) -> str:
-    """The environment's value of `name`; without one and without a default the start stops with a sentence."""
-    value = os.environ.get(name, default)
-    if value is None:
-        raise SystemExit(f"axons-service: the environment variable {name} is not set. Set it and start again.")
-    return value
-
-
-def env_list(name: str, default: str = "") -> list[str]:
-    """A comma-separated environment value as a list, without empty items."""
-    return [item.strip() for item in env(name, default).split(",") if item.strip()]
-
+AXONS_ENVIRONMENT = environment = Environment(os.environ)
 
 DEBUG = False
-SECRET_KEY = env("AXONS_SECRET_KEY")
-ALLOWED_HOSTS = env_list("AXONS_ALLOWED_HOSTS", "127.0.0.1,localhost")
+SECRET_KEY = environment.text("AXONS_SECRET_KEY", example="50 random characters")
+ALLOWED_HOSTS = environment.hosts("AXONS_ALLOWED_HOSTS", "127.0.0.1,localhost")
 ROOT_URLCONF = "axons_service.urls"
 ASGI_APPLICATION = "axons_service.asgi.application"
 USE_TZ = True
@@ -33,7 +20,7 @@ TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
-STATIC_ROOT = env("AXONS_STATIC_ROOT", str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = environment.text("AXONS_STATIC_ROOT", str(BASE_DIR / "staticfiles"))
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -56,6 +43,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "axons_service.operations.logs.job_context",
     "axons_service.operations.cors.SiteCorsMiddleware",
     "axons_service.operations.etags.etags",
     # Django's own, without a thread for each (see the module).
@@ -83,7 +71,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": dj_database_url.parse(env("AXONS_DATABASE_URL"), conn_max_age=60, conn_health_checks=True)}
+DATABASES = {"default": environment.database("AXONS_DATABASE_URL")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # WAL lets readers go on beside the one writer; IMMEDIATE takes the write lock at BEGIN, so that a
     # transaction never fails half-way with "database is locked".
@@ -97,7 +85,12 @@ else:
     # for each: fork, SCRAM and settings cost more than the request. The process keeps a pool instead.
     DATABASES["default"]["CONN_MAX_AGE"] = 0
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": int(env("AXONS_DATABASE_CONNECTIONS", "20")), "timeout": 15}
+        **DATABASES["default"].get("OPTIONS", {}),  # such as sslmode, from the address
+        "pool": {
+            "min_size": 1,
+            "max_size": environment.integer("AXONS_DATABASE_CONNECTIONS", 20, least=1),
+            "timeout": 15,
+        },
     }
 
 REST_FRAMEWORK = {
@@ -143,7 +136,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # Celery: short control tasks only. Published after commit; the reconciler finds what was lost.
-CELERY_BROKER_URL = env("AXONS_BROKER_URL")
+CELERY_BROKER_URL = environment.broker("AXONS_BROKER_URL")
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -176,13 +169,14 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # Object store: S3 only.
+_s3_endpoint = environment.url("AXONS_S3_ENDPOINT")
 AXONS_S3 = {
-    "endpoint": env("AXONS_S3_ENDPOINT"),
-    "public_endpoint": env("AXONS_S3_PUBLIC_ENDPOINT", env("AXONS_S3_ENDPOINT")),
-    "access_key": env("AXONS_S3_ACCESS_KEY"),
-    "secret_key": env("AXONS_S3_SECRET_KEY"),
-    "bucket": env("AXONS_S3_BUCKET", "axons"),
-    "region": env("AXONS_S3_REGION", "us-east-1"),
+    "endpoint": _s3_endpoint,
+    "public_endpoint": environment.url("AXONS_S3_PUBLIC_ENDPOINT", _s3_endpoint),
+    "access_key": environment.text("AXONS_S3_ACCESS_KEY"),
+    "secret_key": environment.text("AXONS_S3_SECRET_KEY"),
+    "bucket": environment.text("AXONS_S3_BUCKET", "axons"),
+    "region": environment.text("AXONS_S3_REGION", "us-east-1"),
 }
 STORAGES = {
     "default": {
@@ -202,9 +196,9 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 
-AXONS_PUBLIC_URL = env("AXONS_PUBLIC_URL", "http://127.0.0.1:8000")
-AXONS_INTERNAL_URL = env("AXONS_INTERNAL_URL", AXONS_PUBLIC_URL)
-AXONS_ALLOWED_ORIGINS = env_list("AXONS_ALLOWED_ORIGINS")
+AXONS_PUBLIC_URL = environment.url("AXONS_PUBLIC_URL", "http://127.0.0.1:8000")
+AXONS_INTERNAL_URL = environment.url("AXONS_INTERNAL_URL", AXONS_PUBLIC_URL)
+AXONS_ALLOWED_ORIGINS = environment.origins("AXONS_ALLOWED_ORIGINS")
 # Exact origins, no cookies: the LMS and Studio. Origins of registered sites are added by the middleware.
 CORS_ALLOWED_ORIGINS = AXONS_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/api/v1/"
@@ -214,7 +208,7 @@ CORS_EXPOSE_HEADERS = ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After"]
 CORS_PREFLIGHT_MAX_AGE = 600
 # Requests per seconds ("120/60"), or "off"; reads and writes apart. `pool`: claims; `attempt`: what one attempt sends.
 AXONS_RATE_LIMITS = {
-    name: env(f"AXONS_RATE_{name.upper()}", default)
+    name: environment.rate(f"AXONS_RATE_{name.upper()}", default)
     for name, default in {
         "learner_read": "1200/60",
         "learner_write": "240/60",
@@ -226,28 +220,39 @@ AXONS_RATE_LIMITS = {
 }
 # Requests are small JSON documents; pictures go straight to the object store.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-AXONS_SERVICE_PRIVATE_KEY_FILE = env("AXONS_SERVICE_PRIVATE_KEY_FILE")
-AXONS_LEASE_SECONDS = float(env("AXONS_LEASE_SECONDS", "90"))
+AXONS_SERVICE_PRIVATE_KEY_FILE = environment.text("AXONS_SERVICE_PRIVATE_KEY_FILE", example="/secure/axons-service.pem")
+AXONS_LEASE_SECONDS = environment.number("AXONS_LEASE_SECONDS", 90, least=1)
 # How long a running attempt's work may stand still: seconds, and other seconds for a phase, like 600,fetching=900.
-try:
-    AXONS_STALL_SECONDS = stall_limits(env("AXONS_STALL_SECONDS", "600"))
-except ValueError as error:
-    raise SystemExit(f"axons-service: AXONS_STALL_SECONDS: {error}. An example: 600,fetching=900") from error
+AXONS_STALL_SECONDS = environment.stalls("AXONS_STALL_SECONDS", "600")
 # A bearer token for GET /metrics; without one there are no metrics.
-AXONS_METRICS_TOKEN = env("AXONS_METRICS_TOKEN", "")
+AXONS_METRICS_TOKEN = environment.text("AXONS_METRICS_TOKEN", "")
 # How long a finished job's events stay in the database: longer than any browser's read token lives.
-AXONS_EVENTS_KEPT_SECONDS = float(env("AXONS_EVENTS_KEPT_SECONDS", "3600"))
-AXONS_DATA_DIR = env("AXONS_DATA_DIR", "")
+AXONS_EVENTS_KEPT_SECONDS = environment.number("AXONS_EVENTS_KEPT_SECONDS", 3600, least=0)
+AXONS_DATA_DIR = environment.text("AXONS_DATA_DIR", "")
 # Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
-AXONS_LEARNER_QUOTA_BYTES = int(env("AXONS_LEARNER_QUOTA_BYTES", str(2 * 1024**3)))
-AXONS_COURSE_QUOTA_BYTES = int(env("AXONS_COURSE_QUOTA_BYTES", str(200 * 1024**3)))
+AXONS_LEARNER_QUOTA_BYTES = environment.integer("AXONS_LEARNER_QUOTA_BYTES", 2 * 1024**3, least=0)
+AXONS_COURSE_QUOTA_BYTES = environment.integer("AXONS_COURSE_QUOTA_BYTES", 200 * 1024**3, least=0)
 # An object that nothing names is garbage once it is older than this: never less than a day.
-AXONS_ORPHAN_GRACE_HOURS = max(24.0, float(env("AXONS_ORPHAN_GRACE_HOURS", "48")))
+AXONS_ORPHAN_GRACE_HOURS = environment.number("AXONS_ORPHAN_GRACE_HOURS", 48, least=24)
+
+# `text` for people, `json` for machines: one object a line, with the job's id.
+AXONS_LOG_LEVEL = environment.choice("AXONS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+AXONS_LOG_FORMAT = environment.choice("AXONS_LOG_FORMAT", "text", ("text", "json"))
+# Celery would put handlers of its own in place of these.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env("AXONS_LOG_LEVEL", "INFO")},
+    "formatters": {
+        "text": {
+            "()": "axons_service.operations.logs.LineFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+        "json": {"()": "axons_service.operations.logs.JsonFormatter"},
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": AXONS_LOG_FORMAT}},
+    "root": {"handlers": ["console"], "level": AXONS_LOG_LEVEL},
 }
+
+environment.check()

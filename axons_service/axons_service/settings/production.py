@@ -2,7 +2,10 @@
 
 from axons_service import broker
 from axons_service.settings.base import *  # noqa: F403
-from axons_service.settings.base import CELERY_BROKER_URL
+from axons_service.settings.base import ALLOWED_HOSTS, CELERY_BROKER_URL, SECRET_KEY, environment
+
+environment.strict(given=("AXONS_PUBLIC_URL",), secret=SECRET_KEY, hosts=ALLOWED_HOSTS)
+environment.check()
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_SECURE = True

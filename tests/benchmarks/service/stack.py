@@ -60,6 +60,7 @@ class Stack:
             **{name: value for name, value in os.environ.items() if not name.startswith(("AXONS_", "DJANGO_"))},
             "DJANGO_SETTINGS_MODULE": "axons_service.settings.production",
             "AXONS_SECRET_KEY": secrets.token_hex(32),
+            "AXONS_PUBLIC_URL": "http://127.0.0.1:8000",
             "AXONS_DATABASE_URL": found["AXONS_TEST_POSTGRES_URL"],
             "AXONS_BROKER_URL": found["AXONS_TEST_RABBITMQ_URL"],
             "AXONS_S3_ENDPOINT": found["AXONS_TEST_S3_ENDPOINT"],

@@ -182,6 +182,24 @@ def test_without_capacity_a_waiting_job_goes_to_the_next_pool_of_the_list(
     assert found.job == job
 
 
+@pytest.mark.parametrize("author_has_a_list", [True, False])
+def test_where_the_author_names_no_pool_the_operators_list_is_taken(
+    world: World, listed: Callable[..., Pool], author_has_a_list: bool
+) -> None:
+    if author_has_a_list:
+        listed("gpu")
+    else:
+        builders.pool("gpu")
+    builders.pool("other")
+    Pool.objects.filter(pk=world.pool.pk).update(options={"fallback_pools": ["other"]})
+    Runner.objects.update(state="gone")
+    job = world.training()
+    block(world.pool)
+    assert jobs_reroute(pool=world.pool) == 1
+    job.refresh_from_db()
+    assert job.pool.name == ("gpu" if author_has_a_list else "other")
+
+
 def test_a_job_whose_machine_was_taken_away_goes_on_elsewhere(world: World, listed: Callable[..., Pool]) -> None:
     other = listed()
     job = world.training()

@@ -21,6 +21,7 @@ from axons_service.exercises.models import Project
 from axons_service.operations.doctor import local, outside, servers
 from axons_service.operations.doctor.findings import Finding, Level, fail, without_secrets
 from axons_service.operations.management.commands import doctor
+from axons_service.settings.schema import Environment
 from axons_service.sites import keys
 from axons_service.sites.models import Site, SiteKey
 from axons_service.storage.services import storage_prepare
@@ -143,9 +144,19 @@ def test_a_key_that_cannot_sign_is_found(well: Project, key: Path, settings: Any
     assert "keys_create" in only(local.keys_check).fix
 
 
-def test_a_key_that_others_can_read_is_found(well: Project, key: Path) -> None:
-    key.chmod(0o644)
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604])
+def test_a_key_that_others_can_read_is_found(well: Project, key: Path, mode: int) -> None:
+    key.chmod(mode)
     assert only(local.keys_check).fix == f"Run: chmod 600 {key}"
+
+
+@pytest.mark.parametrize(("mode", "count"), [(0o440, 0), (0o444, 1)])
+def test_a_mounted_secret_is_read_by_its_group(
+    well: Project, key: Path, monkeypatch: pytest.MonkeyPatch, mode: int, count: int
+) -> None:
+    key.chmod(mode)
+    monkeypatch.setattr(local.os, "geteuid", lambda: key.stat().st_uid + 1)
+    assert len(faults(local.keys_check)) == count
 
 
 def test_without_a_site_nobody_may_ask(db: None) -> None:
@@ -169,9 +180,10 @@ def test_a_site_that_is_half_registered_is_found(well: Project, what: str) -> No
 def test_migrations_that_are_missing_are_found(well: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     from django.db.migrations.recorder import MigrationRecorder
 
-    MigrationRecorder.Migration.objects.filter(app="axons_compute", name="0004_policy").delete()
+    newest = MigrationRecorder.Migration.objects.filter(app="axons_compute").latest("name")
+    newest.delete()
     finding = only(servers.database_check)
-    assert "axons_compute.0004_policy" in finding.text
+    assert f"axons_compute.{newest.name}" in finding.text
     assert finding.fix == "Run `axons-service migrate`."
 
 
@@ -324,3 +336,14 @@ def test_a_setting_that_is_missing_stops_the_start_with_its_name(name: str) -> N
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert f"the environment variable {name} is not set" in done.stderr
+
+
+def test_a_setting_that_is_misspelt_is_warned_of(well: Project, settings: Any) -> None:
+    values = {"AXONS_METRICS_TOKENS": "x", "AXONS_POOL_TOKEN": "y"}
+    settings.AXONS_ENVIRONMENT = Environment(values)
+    settings.AXONS_ENVIRONMENT.text("AXONS_METRICS_TOKEN", "")
+    finding = only(local.settings_check, Level.WARN)
+    assert (finding.text, finding.fix) == (
+        "AXONS_METRICS_TOKENS is set, and nothing reads it.",
+        "Did you mean AXONS_METRICS_TOKEN? Rename it.",
+    )

@@ -202,7 +202,9 @@ def attempt_stalled(*, attempt_id: int) -> bool:
 def _attempt_lost(job: Job, attempt: Attempt, outcome: str, failure_class: FailureClass, message: str) -> None:
     if not attempt_end(attempt=attempt, outcome=outcome, failure_class=failure_class, message=message):
         return
-    logger.warning("job %s attempt %s %s: %s: %s", job.pk, attempt.number, outcome, failure_class, message[:500])
+    # what is wrong with an input may name a learner's picture: that stays in the attempt's row
+    told = "" if failure_class == FailureClass.INVALID_INPUT else f": {message[:500]}"
+    logger.warning("job %s attempt %s %s: %s%s", job.pk, attempt.number, outcome, failure_class, told)
     faults = job.attempts.filter(outcome__in=FAULTS, failure_class=failure_class).count()
     delay = retry_delay(failure_class, faults)
     if delay is not None or job.cancel_requested:

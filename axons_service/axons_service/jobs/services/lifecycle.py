@@ -78,6 +78,7 @@ def job_create(
             )
             events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
             dispatch_publish(job.pk)
+            logger.info("job %s was ordered: %s of project %s in pool %s", job.pk, kind, project.pk, pool.name)
     except IntegrityError:
         first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
         if first is None:

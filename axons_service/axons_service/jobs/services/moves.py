@@ -1,5 +1,6 @@
 """The one place that changes a job's state: compare-and-swap on (id, state, attempt), and the event that tells it."""
 
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from axons_service.jobs.failures import RETRIED, FailureClass, sentence
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.services.events import events_append
 from axons_service.jobs.states import TABLE, TERMINAL, Move, State
+
+logger = logging.getLogger(__name__)
 
 
 def job_lock(job_id: UUID) -> Job:
@@ -29,7 +32,7 @@ def state_data(job: Job) -> dict[str, Any]:
 @transaction.atomic(savepoint=False)
 def job_move(*, job: Job, move: Move, **changes: Any) -> bool:
     """Make a move, if the row is still where and in the attempt that `job` says. True when it was made here."""
-    rule = TABLE[move]
+    rule, before = TABLE[move], job.state
     if rule.target in TERMINAL:
         changes.setdefault("finished_at", timezone.now())
     moved = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=rule.sources)
@@ -38,8 +41,13 @@ def job_move(*, job: Job, move: Move, **changes: Any) -> bool:
     job.state = rule.target
     for name, value in changes.items():
         setattr(job, name, value)
+    logger.info("job %s attempt %s: %s → %s%s", job.pk, job.attempt, before, job.state, _why(job))
     events_append(project_id=job.project_id, job=job, items=[("state", state_data(job))])
     return True
+
+
+def _why(job: Job) -> str:
+    return f" ({job.failure_class})" if job.failure_class else ""
 
 
 @transaction.atomic

@@ -1,4 +1,4 @@
-"""Jobs whose pool has no machine to give go on in the next pool of their author's list."""
+"""Jobs whose pool has no machine to give go on in the next pool of their author's list, or of the operator's."""
 
 import logging
 from collections.abc import Sequence
@@ -29,12 +29,15 @@ def jobs_reroute(*, pool: Pool) -> int:
     if not pool.is_blocked(timezone.now()) or _free(pool):
         return 0
     listed = Job.objects.filter(pool=pool, state__in=WAITING, cancel_requested=False)
-    listed = listed.filter(spec__body__has_key="fallback_pools").order_by("created_at")
+    own = list(pool.options.get("fallback_pools") or [])  # the operator's list, where the author has none
+    if not own:
+        listed = listed.filter(spec__body__has_key="fallback_pools")
+    listed = listed.order_by("created_at")
     targets: dict[tuple[str, ...], Pool | None] = {}
     moved: set[int] = set()
     count = 0
     for pk, names in list(listed.values_list("pk", "spec__body__fallback_pools")[:BATCH]):
-        wanted = tuple(names or [])
+        wanted = tuple(names or own)
         if wanted not in targets:
             targets[wanted] = _target(pool, wanted)
         target = targets[wanted]

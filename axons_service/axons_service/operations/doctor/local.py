@@ -1,5 +1,6 @@
 """Checks of what needs no other machine: settings, keys and registered sites."""
 
+import os
 import stat
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -42,6 +43,8 @@ def _settings() -> Iterator[Finding]:
     if host and not {host, "*"} & set(settings.ALLOWED_HOSTS):
         fix = f"Add {host} to AXONS_ALLOWED_HOSTS."
         yield fail("settings", f"AXONS_ALLOWED_HOSTS lacks {host}, the host of AXONS_PUBLIC_URL.", fix)
+    for name, meant in settings.AXONS_ENVIRONMENT.misspelt().items():
+        yield warn("settings", f"{name} is set, and nothing reads it.", f"Did you mean {meant}? Rename it.")
     if not settings.AXONS_METRICS_TOKEN:
         fix = "Set AXONS_METRICS_TOKEN to a long random value, and give it to Prometheus as its bearer token."
         yield warn("settings", "AXONS_METRICS_TOKEN is not set: there are no metrics and no alerts.", fix)
@@ -52,12 +55,14 @@ def keys_check() -> Iterator[Finding]:
     path = Path(settings.AXONS_SERVICE_PRIVATE_KEY_FILE)
     try:
         service_private_key()
-        mode = path.stat().st_mode
+        about = path.stat()
     except (RuntimeError, OSError, ValueError, TypeError):
         fix = "Run `axons-service keys_create`, or set AXONS_SERVICE_PRIVATE_KEY_FILE to an Ed25519 key in PEM form."
         yield fail("keys", f"{path} is not a private key that this process can read.", fix)
         return
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    # a mounted Secret belongs to root and to this process's group: the group's right is how it is read at all
+    others = stat.S_IRWXO | (stat.S_IRWXG if about.st_uid == os.geteuid() else 0)
+    if about.st_mode & others:
         yield fail("keys", f"{path} can be read by others than its owner.", f"Run: chmod 600 {path}")
     else:
         yield ok("keys", f"the service's key {path} is in order")
