@@ -17,7 +17,7 @@ FENCING ?= on
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-runner simulate services deploy-check \
+.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-runner simulate services deploy-check deploy-tools \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -41,8 +41,11 @@ test-fast: setup ## the unit lane, under two minutes, no servers
 faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on (Linux, libfaketime)
 	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING)
 
-deploy-check: setup ## the manifests, compose files, Dockerfiles, alerts and the Tutor plugin, read by the real tools
-	@scripts/deploy_check.sh $(PYTEST_ARGS)
+deploy-tools: setup ## Tutor, hadolint and the parsers that read deploy/ in the tests, apart from .venv
+	@scripts/deploy_tools.sh
+
+deploy-check: deploy-tools ## the manifests, compose files, Dockerfiles, alerts and the Tutor plugin, read by the real tools
+	@$(PY) -m pytest tests/deploy $(PYTEST_ARGS)
 
 lms-contract: setup ## what an LMS asks of the XBlock, on every XBlock release it may have (tests/lms_contract/rules.md)
 	@scripts/lms_contract.sh

@@ -1,4 +1,4 @@
-"""Where the real tools are that read deploy/; `make deploy-check` installs them and then skips nothing."""
+"""Where the real tools are that read deploy/: `make deploy-tools` installs them."""
 
 import os
 from pathlib import Path
@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".deploy-tools/bin"
 
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """The folder with tutor, hadolint and a Python that has compose_spec and promql_parser."""
-    named = os.environ.get("AXONS_DEPLOY_TOOLS", "")
-    if not named:
-        pytest.skip("the tools of deploy/ are not installed: run make deploy-check")
-    return Path(named)
+    if not (TOOLS / "tutor").exists():
+        sentence = "the tools of deploy/ are not installed: run make deploy-tools"
+        if os.environ.get("AXONS_REQUIRE_SERVICES") == "1":
+            pytest.fail(f"{sentence} (AXONS_REQUIRE_SERVICES=1)", pytrace=False)
+        pytest.skip(sentence)
+    return TOOLS

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Examines deploy/ with the real tools: Tutor renders the plugin, hadolint reads the Dockerfiles, the compose
-# specification's parser the compose files, and a PromQL parser the alerts. No Docker, no cluster.
+# Installs what reads deploy/ in the tests, apart from .venv: Tutor renders the plugin, hadolint reads the Dockerfiles,
+# the compose specification's parser the compose files, and a PromQL parser the alerts. No Docker, no cluster.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,4 +13,3 @@ if [ "$(cat "$tools/.key" 2>/dev/null || true)" != "$key" ]; then
   "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e deploy/tutor-axons
   printf '%s\n' "$key" >"$tools/.key"
 fi
-AXONS_DEPLOY_TOOLS="$PWD/$tools/bin" .venv/bin/python -m pytest tests/deploy "$@"
