@@ -18,6 +18,7 @@ urlpatterns = [
     path("health/live", operations.live, name="live"),
     path("health/ready", operations.ready, name="ready"),
     path("metrics", metrics, name="metrics"),
+    path("admin/operations/", include("axons_service.operations.page.urls")),
     path("admin/", admin.site.urls),
 ]
 handler400 = "axons_service.operations.problems.bad_request"

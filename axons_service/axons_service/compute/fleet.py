@@ -76,6 +76,23 @@ def pool_scale(*, pool_id: int) -> None:
     _start(pool, provider)
 
 
+def runner_stop(*, runner_id: int) -> bool:
+    """Ask a machine to give back its job and go, whatever the policy thinks of it. True when it was asked here.
+
+    Nothing is done to one that a person started, nor to one that is gone or going already.
+    """
+    runner = Runner.objects.select_related("pool").get(pk=runner_id)
+    provider = provider_of(runner.pool)
+    if not provider.starts_runners:
+        return False
+    going = Runner.objects.filter(pk=runner.pk, state__in=[Runner.State.STARTING, Runner.State.ACTIVE])
+    if going.update(state=Runner.State.STOPPING, stopping_at=timezone.now()) != 1:
+        return False
+    if _has_machine(runner):
+        _attempt_stop(runner.pool, provider, Machine(runner.name, runner.handle, Status.ALIVE))
+    return True
+
+
 def _see(pool_id: int) -> list[Runner]:
     """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown machines."""
     pool = Pool.objects.get(pk=pool_id)

@@ -8,12 +8,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from axons_service.compute.fleet import ASKED_AT, pool_scale, pool_scale_for_work
+from axons_service.compute.fleet import ASKED_AT, pool_scale, pool_scale_for_work, runner_stop
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Handle, Provider, Status
 
-__all__ = ["local_runners_stop", "pool_register", "pool_scale", "pool_scale_for_work", "runner_seen"]
+__all__ = ["local_runners_stop", "pool_register", "pool_scale", "pool_scale_for_work", "runner_seen", "runner_stop"]
 
 SEEN_EVERY = timedelta(seconds=10)
 

@@ -15,9 +15,8 @@ from axons_service.jobs.models import (
     Model,
     Prediction,
 )
-from axons_service.jobs.services import attempt_release, job_cancel, job_dispatch
-from axons_service.jobs.states import HELD, TERMINAL, State
 from axons_service.operations.admin_base import ReadOnlyAdmin
+from axons_service.operations.page.actions import job_give_up, job_requeue
 
 
 @admin.register(Job)
@@ -32,12 +31,12 @@ class JobAdmin(ReadOnlyAdmin):
     @admin.action(description="Cancel", permissions=["operate"])
     def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         """As the learner's own button: a waiting job at once, a held one with its runner's next heartbeat."""
-        self.each_row(request, jobs, _cancel, "Job cancelled")
+        self.each_row(request, jobs, job_give_up, "Job cancelled")
 
     @admin.action(description="Give back to the queue", permissions=["operate"])
     def requeue(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
         """End a held job's attempt, whose runner then hears 409, and dispatch a queued one again. Costs no try."""
-        self.each_row(request, jobs, _requeue, "Job given back to the queue")
+        self.each_row(request, jobs, job_requeue, "Job given back to the queue")
 
 
 @admin.register(Attempt)
@@ -93,17 +92,3 @@ class LearnerTurnAdmin(ReadOnlyAdmin):
 class ArchiveAdmin(ReadOnlyAdmin):
     list_display = ("id", "job_id", "first_event", "last_event", "bytes", "created_at")
     search_fields = ("=id", "=job__id")
-
-
-def _cancel(job: Job) -> bool:
-    if State(job.state) in TERMINAL or job.cancel_requested:
-        return False
-    job_cancel(job_id=job.pk)
-    return True
-
-
-def _requeue(job: Job) -> bool:
-    if State(job.state) in HELD:
-        attempt_release(job_id=job.pk, number=job.attempt, message="given back by an operator")
-        return True
-    return State(job.state) == State.QUEUED and job_dispatch(job_id=job.pk)
