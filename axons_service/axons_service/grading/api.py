@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises.selectors import own_project
-from axons_service.grading import selectors, services
+from axons_service.grading import desk, reviews, selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
 from axons_service.operations.cursors import CURSOR, LIMIT, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
@@ -34,6 +34,31 @@ class SubmissionsView(APIView):
         class Meta:
             ref_name = "SubmissionRequest"
 
+    class QuerySerializer(serializers.Serializer[Any]):
+        sort = serializers.ChoiceField(choices=desk.SORTS, required=False, default="newest")
+        state = serializers.ChoiceField(choices=desk.STATES, required=False, default=None, allow_null=True)
+        needs_review = serializers.BooleanField(required=False, default=False)
+        overridden = serializers.BooleanField(required=False, default=False)
+        min_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None, allow_null=True)
+        max_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None, allow_null=True)
+        learners = serializers.CharField(
+            required=False, default=None, allow_null=True, allow_blank=True, help_text="anonymous ids, commas between"
+        )
+
+        class Meta:
+            ref_name = "SubmissionsQuery"
+
+        def validate_learners(self, value: str | None) -> list[str] | None:
+            if value is None:
+                return None
+            found = [each for each in value.split(",") if each]
+            if len(found) > desk.MAX_LEARNERS:
+                raise serializers.ValidationError(f"Name at most {desk.MAX_LEARNERS} learners.")
+            return found
+
+        def wish(self) -> desk.Wish:
+            return desk.Wish(**self.validated_data)
+
     class OutputSerializer(serializers.Serializer[Any]):
         results = SubmissionSerializer(many=True)
         next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
@@ -48,17 +73,20 @@ class SubmissionsView(APIView):
         operation_id="submissions_list",
         parameters=[
             OpenApiParameter("usage", OpenApiTypes.STR, description="the exercise; must be that of the token"),
+            QuerySerializer,
             CURSOR,
             LIMIT,
         ],
-        responses={200: OutputSerializer, 403: ProblemSerializer},
+        responses={200: OutputSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
-        """The exercise's submissions, newest first, for its staff."""
+        """The exercise's submissions for its staff: newest first, or as the query wishes."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        page, following = selectors.submissions_page(caller, **page_query(request))
-        return Response({"results": [submission_output(each, is_staff=True) for each in page], "next": following})
+        query = self.QuerySerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        page, following = desk.desk_page(caller, query.wish(), **page_query(request))
+        return Response({"results": page, "next": following})
 
     @extend_schema(
         operation_id="submissions_create",
@@ -109,9 +137,25 @@ class ReviewsView(APIView):
     permission_classes = [IsStaff]
 
     class InputSerializer(StrictSerializer):
+        class PointsSerializer(StrictSerializer):
+            points = serializers.FloatField(min_value=0)
+            comment = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
+
+            class Meta:
+                ref_name = "RubricPointsRequest"
+
         score = serializers.FloatField(min_value=0, max_value=1, allow_null=True, required=False, default=None)
         comment = serializers.CharField(max_length=10_000, allow_blank=True, required=False, default="")
         clear = serializers.BooleanField(required=False, default=False)
+        rubric = serializers.DictField(
+            child=PointsSerializer(), required=False, default=dict, help_text="{criterion id: points and comment}"
+        )
+        reason = serializers.CharField(
+            max_length=2000, allow_blank=True, required=False, default="", help_text="of an override; for staff"
+        )
+        returns = serializers.BooleanField(
+            required=False, default=False, help_text="give it back for revision, and the try with it"
+        )
 
         class Meta:
             ref_name = "ReviewRequest"
@@ -130,7 +174,7 @@ class ReviewsView(APIView):
     )
     @idempotent("reviews_create")
     def post(self, request: Request, submission_id: UUID) -> Response:
-        """Override the score, clear the override, or only comment. Nothing is ever edited."""
+        """Override the score, give rubric points, return it for revision, or only comment. Nothing is ever edited."""
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
@@ -138,7 +182,7 @@ class ReviewsView(APIView):
         if "If-Match" in request.headers:
             seen = selectors.submission_for(caller, submission_id)
             if_match_check(request, submission_output(seen, is_staff=True))
-        submission = services.review_create(
+        submission = reviews.review_create(
             caller=caller, submission_id=submission_id, idempotency_key=key, **data.validated_data
         )
         return Response(submission_output(submission, is_staff=True), status=201)
