@@ -12,9 +12,10 @@ from xblock.fields import Float, Integer, Scope, String
 from xblock.scorable import ScorableXBlockMixin, Score
 from xblock.utils.settings import XBlockWithSettingsMixin
 
-from axons_xblock import compat, views
+from axons_xblock import compat, deskpage, views
 from axons_xblock.errors import Problem, gettext_noop
 from axons_xblock.handlers import Json, answer, json_handler, json_response
+from axons_xblock.handlers.desk import DeskAPI
 from axons_xblock.handlers.grade import GradeAPI
 from axons_xblock.handlers.staff import StaffAPI
 from axons_xblock.handlers.student import StudentAPI
@@ -217,6 +218,16 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def staff_leakage(self, data: Json) -> Json:
         """List training sets that hold hidden pictures (course staff only)."""
         return StaffAPI(self).leakage(data)
+
+    @json_handler
+    def staff_desk(self, data: Json) -> Any:
+        """Whatever else graders do at their desk (course staff only)."""
+        return DeskAPI(self).act(data)
+
+    @XBlock.handler
+    def desk(self, request: Any, suffix: str = "") -> Response:
+        """The desk as a full page, behind a one-time link."""
+        return deskpage.serve(self, request)
 
     @json_handler
     def studio_load(self, data: Json) -> Json:

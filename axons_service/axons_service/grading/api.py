@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.grading import desk, reviews, selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.cursors import CURSOR, LIMIT, page_query
+from axons_service.operations.cursors import CURSOR, LIMIT, MAX_PAGE, PAGE, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
@@ -21,6 +21,30 @@ from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.callers import Caller
 from axons_service.sites.permissions import IsCaller, IsStaff, caller_of
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """The order and the filters of the staff's list."""
+
+    sort = serializers.ChoiceField(choices=desk.SORTS, required=False, default="newest")
+    state = serializers.ChoiceField(choices=desk.STATES, required=False, default=None)
+    needs_review = serializers.BooleanField(required=False, default=False)
+    overridden = serializers.BooleanField(required=False, default=False)
+    min_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None)
+    max_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None)
+
+    class Meta:
+        ref_name = "SubmissionsQuery"
+
+
+class SubmissionsPageSerializer(serializers.Serializer[Any]):
+    """A page of the staff's list."""
+
+    results = SubmissionSerializer(many=True)
+    next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
+
+    class Meta:
+        ref_name = "SubmissionsPage"
 
 
 class SubmissionsView(APIView):
@@ -34,38 +58,6 @@ class SubmissionsView(APIView):
         class Meta:
             ref_name = "SubmissionRequest"
 
-    class QuerySerializer(serializers.Serializer[Any]):
-        sort = serializers.ChoiceField(choices=desk.SORTS, required=False, default="newest")
-        state = serializers.ChoiceField(choices=desk.STATES, required=False, default=None, allow_null=True)
-        needs_review = serializers.BooleanField(required=False, default=False)
-        overridden = serializers.BooleanField(required=False, default=False)
-        min_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None, allow_null=True)
-        max_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None, allow_null=True)
-        learners = serializers.CharField(
-            required=False, default=None, allow_null=True, allow_blank=True, help_text="anonymous ids, commas between"
-        )
-
-        class Meta:
-            ref_name = "SubmissionsQuery"
-
-        def validate_learners(self, value: str | None) -> list[str] | None:
-            if value is None:
-                return None
-            found = [each for each in value.split(",") if each]
-            if len(found) > desk.MAX_LEARNERS:
-                raise serializers.ValidationError(f"Name at most {desk.MAX_LEARNERS} learners.")
-            return found
-
-        def wish(self) -> desk.Wish:
-            return desk.Wish(**self.validated_data)
-
-    class OutputSerializer(serializers.Serializer[Any]):
-        results = SubmissionSerializer(many=True)
-        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
-
-        class Meta:
-            ref_name = "SubmissionsPage"
-
     def get_permissions(self) -> list[Any]:
         return [IsStaff() if self.request.method == "GET" else IsCaller()]
 
@@ -73,19 +65,19 @@ class SubmissionsView(APIView):
         operation_id="submissions_list",
         parameters=[
             OpenApiParameter("usage", OpenApiTypes.STR, description="the exercise; must be that of the token"),
-            QuerySerializer,
+            WishSerializer,
             CURSOR,
             LIMIT,
         ],
-        responses={200: OutputSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
+        responses={200: SubmissionsPageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
         """The exercise's submissions for its staff: newest first, or as the query wishes."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        query = self.QuerySerializer(data=request.query_params)
+        query = WishSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        page, following = desk.desk_page(caller, query.wish(), **page_query(request))
+        page, following = desk.desk_page(caller, desk.Wish(**query.validated_data), **page_query(request))
         return Response({"results": page, "next": following})
 
     @extend_schema(
@@ -115,6 +107,42 @@ class SubmissionsView(APIView):
         )
         shown = selectors.submission_for(caller, submission.pk)
         return Response(submission_output(shown, is_staff=caller.is_staff), status=201 if created else 200)
+
+
+class SubmissionsSearchView(APIView):
+    """The staff's list of some learners: the LMS alone knows who has a name, and an address is too short for many."""
+
+    authentication_classes = [XBlockAuthentication]
+    permission_classes = [IsStaff]
+
+    class InputSerializer(StrictSerializer, WishSerializer):
+        learners = serializers.ListField(
+            child=serializers.CharField(max_length=128),
+            max_length=desk.MAX_LEARNERS,
+            required=False,
+            allow_null=True,
+            default=None,
+            help_text="anonymous ids; null for everybody",
+        )
+        cursor = serializers.CharField(required=False, default=None)
+        limit = serializers.IntegerField(required=False, default=PAGE, min_value=1, max_value=MAX_PAGE)
+
+        class Meta:
+            ref_name = "SubmissionsSearchRequest"
+
+    @extend_schema(
+        operation_id="submissions_search",
+        request=InputSerializer,
+        responses={200: SubmissionsPageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """A page of the exercise's submissions, by these learners or by all. Nothing is changed."""
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        asked = dict(data.validated_data)
+        cursor, limit = asked.pop("cursor"), asked.pop("limit")
+        page, following = desk.desk_page(caller_of(request), desk.Wish(**asked), cursor=cursor, limit=limit)
+        return Response({"results": page, "next": following})
 
 
 class SubmissionView(APIView):

@@ -3,6 +3,7 @@
 Names are the LMS's: it turns what was searched for into learners, and learners into names.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -27,7 +28,7 @@ from axons_service.training_sets.serializers import training_set_output
 SORTS = ("newest", "oldest", "score_high", "score_low")
 STATES = ("scoring", "scored", "failed", "returned")
 CURVE_POINTS = 300
-MAX_LEARNERS = 500
+MAX_LEARNERS = 2000
 PREDICTIONS, ENTRIES, HISTORY = 12, 100, 50
 
 
@@ -56,7 +57,7 @@ def desk_page(caller: Caller, wish: Wish, *, cursor: str | None, limit: int) -> 
     come last in both orders by score.
     """
     rows = _filtered(exercise_submissions(caller), wish)
-    of = f"submissions:{caller.site.pk}:{caller.usage}:{wish}"
+    of = f"submissions:{caller.site.pk}:{caller.usage}:{hashlib.sha256(repr(wish).encode()).hexdigest()}"
     place = cursor_read(cursor, of=of) if cursor is not None else None
     if wish.sort in ("newest", "oldest"):
         rows = _by_time(rows, place, descending=wish.sort == "newest")

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.grading import desk, links, locks, reviews
-from axons_service.grading.desk_serializers import DeskLinkSerializer, DeskSubmissionSerializer
+from axons_service.grading.desk_serializers import DeskLinkSerializer, DeskSubmissionSerializer, RedeemedSerializer
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotent
 from axons_service.operations.problems import ProblemSerializer
@@ -152,11 +152,11 @@ class DeskLinkRedeemView(StaffView):
     @extend_schema(
         operation_id="desk_links_redeem",
         request=InputSerializer,
-        responses={204: None, 403: ProblemSerializer, 410: ProblemSerializer},
+        responses={200: RedeemedSerializer, 403: ProblemSerializer, 410: ProblemSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Whether the LMS may serve the page: 204 once, 410 from then on."""
+        """Whether the LMS may serve the page: 200 once, 410 from then on."""
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         links.link_redeem(caller=caller_of(request), **data.validated_data)
-        return Response(status=204)
+        return Response({"status": "redeemed"})

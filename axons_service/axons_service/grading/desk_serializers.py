@@ -4,7 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from axons_service.grading.duplicates import KINDS
 from axons_service.grading.models import AuditEntry, DeskTask
 from axons_service.grading.serializers import SubmissionSerializer
 from axons_service.jobs.schemas import ModelSerializer, PredictionSerializer
@@ -50,7 +49,7 @@ class DeskSubmissionSerializer(Shape):
 
         submission = serializers.UUIDField()
         learner = serializers.CharField()
-        kinds = serializers.ListField(child=serializers.ChoiceField(choices=KINDS))
+        kinds = serializers.ListField(child=serializers.ChoiceField(choices=["set", "weights", "curve"]))
 
         class Meta:
             ref_name = "DeskTwin"
@@ -112,3 +111,9 @@ class DeskLinkSerializer(Shape):
 
     token = serializers.CharField()
     expires_at = serializers.DateTimeField()
+
+
+class RedeemedSerializer(Shape):
+    """A link that was good."""
+
+    status = serializers.ChoiceField(choices=["redeemed"])

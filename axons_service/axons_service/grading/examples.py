@@ -130,6 +130,11 @@ OPERATIONS = {
         answers={200: {"results": [{**STAFF_VALUE, "duplicates": []}], "next": None}},
         problems=("staff_only", "other_exercise", "cursor_invalid"),
     ),
+    "submissions_search": Operation(
+        request={"sort": "score_low", "needs_review": True, "learners": [v.LEARNER]},
+        answers={200: {"results": [{**STAFF_VALUE, "duplicates": []}], "next": None}},
+        problems=("staff_only", "cursor_invalid"),
+    ),
     "submissions_create": Operation(
         request={"model": v.MODEL},
         answers={201: SCORING_VALUE, 200: SCORING_VALUE},
@@ -203,6 +208,6 @@ OPERATIONS = {
         answers={201: {"token": "Qn3W0m1vJf5a2", "expires_at": v.LATER}}, problems=("staff_only", "project_not_open")
     ),
     "desk_links_redeem": Operation(
-        request={"token": "Qn3W0m1vJf5a2"}, answers={204: None}, problems=("staff_only", "link_spent")
+        request={"token": "Qn3W0m1vJf5a2"}, answers={200: {"status": "redeemed"}}, problems=("staff_only", "link_spent")
     ),
 }

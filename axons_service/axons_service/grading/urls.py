@@ -6,6 +6,7 @@ from axons_service.grading import api, desk_api, tasks_api
 
 urlpatterns = [
     path("submissions", api.SubmissionsView.as_view(), name="submissions"),
+    path("submissions/search", api.SubmissionsSearchView.as_view(), name="submissions-search"),
     path("submissions/<uuid:submission_id>", api.SubmissionView.as_view(), name="submission"),
     path("submissions/<uuid:submission_id>/reviews", api.ReviewsView.as_view(), name="submission-reviews"),
     path("submissions/<uuid:submission_id>/desk", desk_api.DeskSubmissionView.as_view(), name="submission-desk"),
