@@ -12,9 +12,10 @@ from xblock.fields import Float, Integer, Scope, String
 from xblock.scorable import ScorableXBlockMixin, Score
 from xblock.utils.settings import XBlockWithSettingsMixin
 
-from axons_xblock import compat, views
+from axons_xblock import compat, deskpage, views
 from axons_xblock.errors import Problem, gettext_noop
 from axons_xblock.handlers import Json, answer, json_handler, json_response
+from axons_xblock.handlers.desk import DeskAPI
 from axons_xblock.handlers.grade import GradeAPI
 from axons_xblock.handlers.overview import OverviewAPI
 from axons_xblock.handlers.staff import StaffAPI
@@ -233,6 +234,16 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def staff_not_started(self, data: Json) -> Json:
         """List who is enrolled and has not opened the exercise (course staff only)."""
         return OverviewAPI(self).not_started(data)
+
+    @json_handler
+    def staff_desk(self, data: Json) -> Any:
+        """Whatever else graders do at their desk (course staff only)."""
+        return DeskAPI(self).act(data)
+
+    @XBlock.handler
+    def desk(self, request: Any, suffix: str = "") -> Response:
+        """The desk as a full page, behind a one-time link."""
+        return deskpage.serve(self, request)
 
     @json_handler
     def studio_load(self, data: Json) -> Json:

@@ -293,6 +293,14 @@ def _platform(module: str) -> Any:
         return None
 
 
+def user_model() -> Any:
+    """Django's user model, or None in a runtime without one."""
+    conf = _django("conf")
+    if conf is None or not conf.settings.configured or "django.contrib.auth" not in conf.settings.INSTALLED_APPS:
+        return None
+    return _django("contrib.auth").get_user_model()
+
+
 def _django(module: str) -> Any:
     return _platform(f"django.{module}")
 

@@ -35,6 +35,7 @@ STAFF_HANDLERS = (
     "staff_overview",
     "staff_overview_learners",
     "staff_not_started",
+    "staff_desk",
 )
 STUDIO_HANDLERS = ("studio_load", "studio_save")
 
@@ -67,26 +68,34 @@ def notice(block: Any, problem: Problem) -> Fragment:
 
 
 def _fragment(block: Any, view: str, handlers: tuple[str, ...], **more: Any) -> Fragment:
-    script = str(block.runtime.local_resource_url(block, "static/axons.js"))
+    script, style = files(block)
     fragment = Fragment('<div class="axons-xblock"></div>')
-    fragment.add_css_url(block.runtime.local_resource_url(block, "static/axons.css"))
+    fragment.add_css_url(style)
     fragment.add_javascript_url(script)
-    fragment.initialize_js(
-        "AxonsBlock",
-        {
-            "view": view,
-            "handlers": {name: _handler_url(block, name) for name in handlers},
-            # Derived from a file's URL: storages rename files, not folders.
-            "static_base": script.partition("?")[0].rpartition("/")[0] + "/",
-            "locale": compat.locale(block),
-            "catalogue": compat.catalogue(block),
-            "display_name": block.display_name,
-            "instructions": richtext.to_html(block.instructions),
-            "weight": block.max_score(),
-            **more,
-        },
-    )
+    fragment.initialize_js("AxonsBlock", page_args(block, view, handlers, **more))
     return fragment
+
+
+def files(block: Any) -> tuple[str, str]:
+    """The URLs of the front end's script and style sheet."""
+    url = block.runtime.local_resource_url
+    return str(url(block, "static/axons.js")), str(url(block, "static/axons.css"))
+
+
+def page_args(block: Any, view: str, handlers: tuple[str, ...], **more: Any) -> dict[str, Any]:
+    """What the front end needs to know to begin."""
+    return {
+        "view": view,
+        "handlers": {name: _handler_url(block, name) for name in handlers},
+        # Derived from a file's URL: storages rename files, not folders.
+        "static_base": files(block)[0].partition("?")[0].rpartition("/")[0] + "/",
+        "locale": compat.locale(block),
+        "catalogue": compat.catalogue(block),
+        "display_name": block.display_name,
+        "instructions": richtext.to_html(block.instructions),
+        "weight": block.max_score(),
+        **more,
+    }
 
 
 def _handler_url(block: Any, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from axons_xblock import access, compat
+from axons_xblock import access, compat, roster
 from axons_xblock.errors import bad_request, gettext_noop
 from axons_xblock.handlers import Json
 
@@ -35,10 +35,8 @@ class OverviewAPI:
             if value is not None:
                 query[name] = value
         page: Json = access.client_of(self.block).get("/overview/learners", {**query, "limit": PAGE})
-        return {
-            **page,
-            "results": [{**each, **compat.names(self.block, str(each["learner"]))} for each in page["results"]],
-        }
+        names = roster.names_of(self.block, [str(each["learner"]) for each in page["results"]])
+        return {**page, "results": [{**each, **names[str(each["learner"])]} for each in page["results"]]}
 
     def not_started(self, data: Json) -> Json:
         """Who is enrolled and has not opened the exercise: `count`, and `results` by name, the first thousand.

@@ -38,6 +38,7 @@ class StaffAPI:
             raise bad_request(gettext_noop("comment must be a text."))
         if data.get("clear") is True:
             body["clear"] = True
+        body |= {name: data[name] for name in ("rubric", "reason", "returns") if data.get(name)}
         client = access.client_of(self.block)
         reviewed: Json = client.post(f"/submissions/{submission}/reviews", body, idempotency_key=key)
         return self._with_names(reviewed)

@@ -45,6 +45,7 @@ PROJECT_VALUE: dict[str, Any] = {
     "predictions": [PREDICTION_VALUE],
     "submissions": [SUBMISSION_VALUE],
     "tries": {"used": 1, "max": 3, "left": 2},
+    "extended_until": None,
     "best_score": 1.0,
     "budget": None,
     "cursor": 4711,

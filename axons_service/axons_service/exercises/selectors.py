@@ -18,7 +18,7 @@ def project_for(caller: Caller, project_id: UUID) -> Project:
 
     Comes with exercise, site and spec. A browser's token opens the one project it was minted for.
     """
-    visible = Project.objects.select_related("exercise__site", "spec").filter(
+    visible = Project.objects.select_related("exercise__site", "spec", "allowance").filter(
         exercise__site=caller.site, exercise__usage_key=caller.usage
     )
     if caller.project is not None:
@@ -34,7 +34,7 @@ def project_for(caller: Caller, project_id: UUID) -> Project:
 def own_project(caller: Caller) -> Project:
     """The caller's own project in the exercise of their token; Problem 404 before the first `projects/open`."""
     project = (
-        Project.objects.select_related("exercise__site", "spec")
+        Project.objects.select_related("exercise__site", "spec", "allowance")
         .filter(exercise__site=caller.site, exercise__usage_key=caller.usage, learner=caller.learner)
         .first()
     )

@@ -51,6 +51,7 @@ class ProjectStateSerializer(Shape):
     predictions = PredictionSerializer(many=True)
     submissions = SubmissionSerializer(many=True)
     tries = TriesSerializer()
+    extended_until = serializers.DateTimeField(allow_null=True, help_text="a learner's own later due date")
     best_score = serializers.FloatField(allow_null=True, help_text="0 to 1")
     budget = BudgetSerializer(allow_null=True, help_text="the scarcest limit of compute; null when there is none")
     cursor = serializers.IntegerField(help_text="id of the last event that this state includes")

@@ -8,7 +8,9 @@ import json
 from typing import Any
 
 from axons_service.exercises import architectures
+from axons_service.exercises.findings import Findings, is_share
 from axons_service.exercises.hyperparameters import KNOBS, SEED, hyperparameters_validate, number
+from axons_service.exercises.rubrics import check_rubric
 from axons_service.operations.problems import FieldError, Problem
 
 __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for_role", "spec_hash", "spec_problem"]
@@ -72,37 +74,6 @@ def spec_check(body: object) -> list[FieldError]:
     elif body.get("kind") == "inference":
         _check_inference(findings, body)
     return findings.errors
-
-
-class Findings:
-    """Collects what is wrong, field by field."""
-
-    def __init__(self) -> None:
-        self.errors: list[FieldError] = []
-
-    def add(self, field: str, message: str) -> None:
-        self.errors.append({"field": field, "message": message})
-
-    def keys(self, path: str, body: dict[str, Any], required: tuple[str, ...], known: tuple[str, ...]) -> None:
-        """Report unknown and missing keys of an object."""
-        prefix = f"{path}." if path else ""
-        for name in body:
-            if name not in known:
-                self.add(f"{prefix}{name}", f"There is no setting named {name}.")
-        for name in required:
-            if name not in body:
-                self.add(f"{prefix}{name}", f"The setting {name} is missing.")
-
-    def choice(self, name: str, body: dict[str, Any], allowed: tuple[object, ...], sentence: str) -> None:
-        if name in body and not any(type(body[name]) is type(each) and body[name] == each for each in allowed):
-            self.add(name, sentence)
-
-    def whole(self, name: str, body: dict[str, Any], title: str, low: int, high: int) -> None:
-        if name not in body:
-            return
-        value = body[name]
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            self.add(name, f"{title} must be a whole number between {low} and {high}.")
 
 
 def _check_fallback_pools(findings: Findings, body: dict[str, Any]) -> None:
@@ -194,7 +165,9 @@ def _check_grading(findings: Findings, grading: object) -> None:
     if not isinstance(grading, dict):
         findings.add("grading", "Grading must be an object or null.")
         return
-    findings.keys("grading", grading, ("metric", "thresholds"), ("metric", "thresholds"))
+    needed = ("metric", "thresholds")
+    findings.keys("grading", grading, needed, (*needed, "rule", "rubric", "rubric_share"))
+    check_rubric(findings, grading)
     if "metric" in grading and grading["metric"] not in METRICS:
         findings.add("grading.metric", f"The metric must be one of {', '.join(METRICS)}.")
     thresholds = grading.get("thresholds", [{"at_least": 0, "score": 0}])
@@ -209,7 +182,7 @@ def _check_grading(findings: Findings, grading: object) -> None:
             return
         findings.keys(path, threshold, ("at_least", "score"), ("at_least", "score"))
         for key in ("at_least", "score"):
-            if key in threshold and not _is_share(threshold[key]):
+            if key in threshold and not is_share(threshold[key]):
                 findings.add(f"{path}.{key}", "This must be a number between 0 and 1.")
                 return
         if set(threshold) >= {"at_least", "score"}:
@@ -218,7 +191,3 @@ def _check_grading(findings: Findings, grading: object) -> None:
             if before is not None and threshold["score"] < before["score"]:
                 findings.add(f"{path}.score", "A higher threshold must not give a lower score.")
             before = threshold
-
-
-def _is_share(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -44,6 +44,7 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
             submission_output(submission, is_staff=caller.is_staff) for submission in project_submissions(project)
         ],
         "tries": {"used": tries.used, "max": tries.allowed, "left": tries.left},
+        "extended_until": tries.extended_until.isoformat() if tries.extended_until else None,
         "best_score": tries.best_score,
         "budget": budget_output(budgets[0]) if budgets else None,
         "cursor": cursor,

@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises.selectors import own_project
-from axons_service.grading import selectors, services
+from axons_service.grading import desk, reviews, selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.cursors import CURSOR, LIMIT, page_query
+from axons_service.operations.cursors import CURSOR, LIMIT, MAX_PAGE, PAGE, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
@@ -21,6 +21,30 @@ from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.callers import Caller
 from axons_service.sites.permissions import IsCaller, IsStaff, caller_of
+
+
+class WishSerializer(serializers.Serializer[Any]):
+    """The order and the filters of the staff's list."""
+
+    sort = serializers.ChoiceField(choices=desk.SORTS, required=False, default="newest")
+    state = serializers.ChoiceField(choices=desk.STATES, required=False, default=None)
+    needs_review = serializers.BooleanField(required=False, default=False)
+    overridden = serializers.BooleanField(required=False, default=False)
+    min_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None)
+    max_score = serializers.FloatField(min_value=0, max_value=1, required=False, default=None)
+
+    class Meta:
+        ref_name = "SubmissionsQuery"
+
+
+class SubmissionsPageSerializer(serializers.Serializer[Any]):
+    """A page of the staff's list."""
+
+    results = SubmissionSerializer(many=True)
+    next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
+
+    class Meta:
+        ref_name = "SubmissionsPage"
 
 
 class SubmissionsView(APIView):
@@ -34,13 +58,6 @@ class SubmissionsView(APIView):
         class Meta:
             ref_name = "SubmissionRequest"
 
-    class OutputSerializer(serializers.Serializer[Any]):
-        results = SubmissionSerializer(many=True)
-        next = serializers.CharField(allow_null=True, help_text="`cursor` of the next page; null on the last page")
-
-        class Meta:
-            ref_name = "SubmissionsPage"
-
     def get_permissions(self) -> list[Any]:
         return [IsStaff() if self.request.method == "GET" else IsCaller()]
 
@@ -48,17 +65,20 @@ class SubmissionsView(APIView):
         operation_id="submissions_list",
         parameters=[
             OpenApiParameter("usage", OpenApiTypes.STR, description="the exercise; must be that of the token"),
+            WishSerializer,
             CURSOR,
             LIMIT,
         ],
-        responses={200: OutputSerializer, 403: ProblemSerializer},
+        responses={200: SubmissionsPageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
     )
     def get(self, request: Request) -> Response:
-        """The exercise's submissions, newest first, for its staff."""
+        """The exercise's submissions for its staff: newest first, or as the query wishes."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        page, following = selectors.submissions_page(caller, **page_query(request))
-        return Response({"results": [submission_output(each, is_staff=True) for each in page], "next": following})
+        query = WishSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        page, following = desk.desk_page(caller, desk.Wish(**query.validated_data), **page_query(request))
+        return Response({"results": page, "next": following})
 
     @extend_schema(
         operation_id="submissions_create",
@@ -89,6 +109,42 @@ class SubmissionsView(APIView):
         return Response(submission_output(shown, is_staff=caller.is_staff), status=201 if created else 200)
 
 
+class SubmissionsSearchView(APIView):
+    """The staff's list of some learners: the LMS alone knows who has a name, and an address is too short for many."""
+
+    authentication_classes = [XBlockAuthentication]
+    permission_classes = [IsStaff]
+
+    class InputSerializer(StrictSerializer, WishSerializer):
+        learners = serializers.ListField(
+            child=serializers.CharField(max_length=128),
+            max_length=desk.MAX_LEARNERS,
+            required=False,
+            allow_null=True,
+            default=None,
+            help_text="anonymous ids; null for everybody",
+        )
+        cursor = serializers.CharField(required=False, default=None)
+        limit = serializers.IntegerField(required=False, default=PAGE, min_value=1, max_value=MAX_PAGE)
+
+        class Meta:
+            ref_name = "SubmissionsSearchRequest"
+
+    @extend_schema(
+        operation_id="submissions_search",
+        request=InputSerializer,
+        responses={200: SubmissionsPageSerializer, 400: ProblemSerializer, 403: ProblemSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """A page of the exercise's submissions, by these learners or by all. Nothing is changed."""
+        data = self.InputSerializer(data=request.data)
+        data.is_valid(raise_exception=True)
+        asked = dict(data.validated_data)
+        cursor, limit = asked.pop("cursor"), asked.pop("limit")
+        page, following = desk.desk_page(caller_of(request), desk.Wish(**asked), cursor=cursor, limit=limit)
+        return Response({"results": page, "next": following})
+
+
 class SubmissionView(APIView):
     """One submission."""
 
@@ -109,9 +165,25 @@ class ReviewsView(APIView):
     permission_classes = [IsStaff]
 
     class InputSerializer(StrictSerializer):
+        class PointsSerializer(StrictSerializer):
+            points = serializers.FloatField(min_value=0)
+            comment = serializers.CharField(max_length=4000, allow_blank=True, required=False, default="")
+
+            class Meta:
+                ref_name = "RubricPointsRequest"
+
         score = serializers.FloatField(min_value=0, max_value=1, allow_null=True, required=False, default=None)
         comment = serializers.CharField(max_length=10_000, allow_blank=True, required=False, default="")
         clear = serializers.BooleanField(required=False, default=False)
+        rubric = serializers.DictField(
+            child=PointsSerializer(), required=False, default=dict, help_text="{criterion id: points and comment}"
+        )
+        reason = serializers.CharField(
+            max_length=2000, allow_blank=True, required=False, default="", help_text="of an override; for staff"
+        )
+        returns = serializers.BooleanField(
+            required=False, default=False, help_text="give it back for revision, and the try with it"
+        )
 
         class Meta:
             ref_name = "ReviewRequest"
@@ -130,7 +202,7 @@ class ReviewsView(APIView):
     )
     @idempotent("reviews_create")
     def post(self, request: Request, submission_id: UUID) -> Response:
-        """Override the score, clear the override, or only comment. Nothing is ever edited."""
+        """Override the score, give rubric points, return it for revision, or only comment. Nothing is ever edited."""
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
@@ -138,7 +210,7 @@ class ReviewsView(APIView):
         if "If-Match" in request.headers:
             seen = selectors.submission_for(caller, submission_id)
             if_match_check(request, submission_output(seen, is_staff=True))
-        submission = services.review_create(
+        submission = reviews.review_create(
             caller=caller, submission_id=submission_id, idempotency_key=key, **data.validated_data
         )
         return Response(submission_output(submission, is_staff=True), status=201)

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from axons_service.jobs.examples import MODEL_VALUE, PREDICTION_VALUE
 from axons_service.operations import example_values as v
 from axons_service.operations.contract import Operation
+from axons_service.training_sets.examples import TRAINING_SET_VALUE
+
+GRADER = "1b2c3d4e5f60718293a4b5c6d7e8f901"
 
 SCORING_VALUE: dict[str, Any] = {
     "id": v.SUBMISSION,
@@ -18,6 +22,10 @@ SCORING_VALUE: dict[str, Any] = {
     "reviews": [],
     "created_at": v.TIME,
     "failure": None,
+    "rubric": [],
+    "rule": "automatic",
+    "rubric_score": None,
+    "returned_at": None,
     "revision": None,
     "delivered_revision": None,
 }
@@ -30,27 +38,102 @@ SUBMISSION_VALUE: dict[str, Any] = {
     "revision": 1,
     "delivered_revision": 1,
 }
-STAFF_VALUE: dict[str, Any] = {**SUBMISSION_VALUE, "confusion_matrix": [[37, 3], [3, 37]]}
+STAFF_VALUE: dict[str, Any] = {
+    **SUBMISSION_VALUE,
+    "needs_review": False,
+    "overridden": False,
+    "lock": None,
+    "confusion_matrix": [[37, 3], [3, 37]],
+}
 REVIEWED_VALUE: dict[str, Any] = {
     **STAFF_VALUE,
     "score": 0.8,
+    "overridden": True,
     "reviews": [
         {
             "id": v.REVIEW,
-            "grader": "1b2c3d4e5f60718293a4b5c6d7e8f901",
+            "grader": GRADER,
             "score": 0.8,
             "clear": False,
             "comment": "The cats are well chosen.",
+            "rubric": {},
+            "reason": "Two classes were mixed up in the hidden set.",
+            "returns": False,
             "created_at": v.LATER,
         }
     ],
     "revision": 2,
 }
 
+DESK_VALUE: dict[str, Any] = {
+    "submission": {**STAFF_VALUE, "duplicates": ["set"]},
+    "spec": {"version": 1, "kind": "training", "hidden_test_set": "hidden-pets", "max_tries": 3},
+    "spec_hash": v.SHA256,
+    "training_set": TRAINING_SET_VALUE,
+    "model": MODEL_VALUE,
+    "curves": {
+        "train": [{"step": 12, "epoch": 1.0, "loss": 0.61, "accuracy": 0.7}],
+        "validation": [{"step": 12, "epoch": 1.0, "loss": 0.55, "accuracy": 0.75}],
+    },
+    "predictions": [PREDICTION_VALUE],
+    "history": [STAFF_VALUE],
+    "allowance": {"extra_tries": 1, "extended_until": v.LATER},
+    "duplicates": [{"submission": v.OTHER_SUBMISSION, "learner": "2c3d4e5f60718293a4b5c6d7e8f90112", "kinds": ["set"]}],
+    "audit": [
+        {
+            "id": 17,
+            "submission": v.SUBMISSION,
+            "grader": GRADER,
+            "action": "allowance",
+            "before": {"extra_tries": 0, "extended_until": None},
+            "after": {"extra_tries": 1, "extended_until": v.LATER},
+            "reason": "Was ill for a week.",
+            "created_at": v.LATER,
+        }
+    ],
+}
+LOCKED_VALUE: dict[str, Any] = {**STAFF_VALUE, "lock": {"grader": GRADER, "until": "2026-11-27T16:02:31+00:00"}}
+TASK_VALUE: dict[str, Any] = {
+    "id": v.DESK_TASK,
+    "kind": "regrade",
+    "state": "running",
+    "done": 250,
+    "changed": 31,
+    "total": 1000,
+    "bytes": None,
+    "grader": GRADER,
+    "submission": None,
+    "message": None,
+    "url": None,
+    "created_at": v.TIME,
+}
+EXPORT_VALUE: dict[str, Any] = {
+    **TASK_VALUE,
+    "kind": "csv",
+    "state": "done",
+    "done": 1000,
+    "changed": 0,
+    "bytes": 182044,
+    "url": f"{v.S3}/tmp/2026-11-27/exports/{v.DESK_TASK}?{v.SIGNED}",
+}
+PREVIEW_VALUE: dict[str, Any] = {
+    "total": 1000,
+    "changed": 120,
+    "raised": 120,
+    "lowered": 0,
+    "not_comparable": 4,
+    "changes": [{"submission": v.SUBMISSION, "learner": v.LEARNER, "before": 0.5, "after": 0.7}],
+}
+
 OPERATIONS = {
     "submissions_list": Operation(
-        answers={200: {"results": [STAFF_VALUE], "next": None}},
+        answers={200: {"results": [{**STAFF_VALUE, "duplicates": []}], "next": None}},
         problems=("staff_only", "other_exercise", "cursor_invalid"),
+    ),
+    "submissions_search": Operation(
+        request={"sort": "score_low", "needs_review": True, "learners": [v.LEARNER]},
+        answers={200: {"results": [{**STAFF_VALUE, "duplicates": []}], "next": None}},
+        problems=("staff_only", "cursor_invalid"),
     ),
     "submissions_create": Operation(
         request={"model": v.MODEL},
@@ -71,6 +154,60 @@ OPERATIONS = {
     "reviews_create": Operation(
         request={"score": 0.8, "comment": "The cats are well chosen."},
         answers={201: REVIEWED_VALUE},
-        problems=("staff_only", "not_scored", "precondition_failed", "review_contradicts", "review_empty"),
+        problems=(
+            "staff_only",
+            "locked",
+            "not_scored",
+            "precondition_failed",
+            "reason_missing",
+            "review_contradicts",
+            "review_empty",
+            "rubric_invalid",
+        ),
+    ),
+    "desk_submission": Operation(answers={200: DESK_VALUE}, problems=("staff_only", "not_found")),
+    "submissions_lock": Operation(
+        request={"action": "take"}, answers={200: LOCKED_VALUE}, problems=("staff_only", "not_found", "locked")
+    ),
+    "submissions_allowance": Operation(
+        request={"extra_tries": 1, "extended_until": v.LATER, "reason": "Was ill for a week."},
+        answers={200: DESK_VALUE},
+        problems=("staff_only", "not_found", "reason_missing"),
+    ),
+    "submissions_note": Operation(
+        request={"text": "Compare with the other group's pictures."},
+        answers={201: DESK_VALUE},
+        problems=("staff_only", "not_found"),
+    ),
+    "regrades_preview": Operation(
+        request={"spec_hash": v.SHA256, "submission": None},
+        answers={200: PREVIEW_VALUE},
+        problems=("staff_only", "not_graded", "spec_unknown"),
+    ),
+    "desk_tasks_list": Operation(
+        answers={200: {"results": [TASK_VALUE], "next": None}}, problems=("staff_only", "cursor_invalid")
+    ),
+    "desk_tasks_create": Operation(
+        request={"kind": "regrade", "spec_hash": v.SHA256, "submission": None, "reason": "New thresholds."},
+        answers={202: TASK_VALUE},
+        problems=(
+            "staff_only",
+            "not_found",
+            "not_graded",
+            "project_not_open",
+            "reason_missing",
+            "regrade_running",
+            "spec_unknown",
+        ),
+    ),
+    "desk_tasks_read": Operation(answers={200: EXPORT_VALUE}, problems=("staff_only", "not_found")),
+    "desk_tasks_stop": Operation(
+        answers={200: {**TASK_VALUE, "state": "stopped"}}, problems=("staff_only", "not_found", "task_over")
+    ),
+    "desk_links_create": Operation(
+        answers={201: {"token": "Qn3W0m1vJf5a2", "expires_at": v.LATER}}, problems=("staff_only", "project_not_open")
+    ),
+    "desk_links_redeem": Operation(
+        request={"token": "Qn3W0m1vJf5a2"}, answers={200: {"status": "redeemed"}}, problems=("staff_only", "link_spent")
     ),
 }

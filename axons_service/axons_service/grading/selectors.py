@@ -1,14 +1,13 @@
 """Reads of submissions, tries and grades."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, F, FloatField, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from axons_service.exercises.models import Project
-from axons_service.grading.models import GradeDelivery, Review, Submission
-from axons_service.operations.cursors import page_of
+from axons_service.grading.models import Allowance, GradeDelivery, Review, Submission
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 
@@ -23,6 +22,7 @@ class Tries:
     scoring: int
     allowed: int | None
     best_score: float | None
+    extended_until: datetime | None = None
 
     @property
     def left(self) -> int | None:
@@ -30,21 +30,24 @@ class Tries:
 
 
 def project_tries(project: Project) -> Tries:
-    """What was used: scored submissions; `left` also keeps back those that are being scored now."""
+    """What was used: scored submissions that were not given back; `left` also keeps back those being scored now."""
+    kept = Q(state=Submission.State.SCORED, returned_at__isnull=True)
     counted = Submission.objects.filter(project=project).aggregate(
-        used=Count("pk", filter=Q(state=Submission.State.SCORED)),
+        used=Count("pk", filter=kept),
         scoring=Count("pk", filter=Q(state=Submission.State.SCORING)),
     )
     allowed = project.spec.body.get("max_tries") or None
-    return Tries(counted["used"], counted["scoring"], allowed, best_score(project))
+    granted: Allowance | None = getattr(project, "allowance", None)
+    if allowed is not None and granted is not None:
+        allowed += granted.extra_tries
+    extended = granted.extended_until if granted is not None else None
+    return Tries(counted["used"], counted["scoring"], allowed, best_score(project), extended)
 
 
 def best_score(project: Project) -> float | None:
-    """The score that counts: the best of all scored submissions, an override standing for its submission's score."""
+    """The score that counts: the best of all scored submissions."""
     scored = Submission.objects.filter(project=project, state=Submission.State.SCORED)
-    best: float | None = scored.aggregate(
-        best=Max(Coalesce(F("override_score"), F("automatic_score")), output_field=FloatField())
-    )["best"]
+    best: float | None = scored.aggregate(best=Max("final_score"))["best"]
     return best
 
 
@@ -58,7 +61,7 @@ def submissions() -> QuerySet[Submission]:
     )
     reviews = Prefetch("reviews", queryset=Review.objects.order_by("created_at", "id"))
     annotated = Submission.objects.annotate(newest_revision=Subquery(own), project_delivered=Subquery(delivered))
-    return annotated.select_related("project", "job").prefetch_related(reviews)
+    return annotated.select_related("project", "job", "spec").prefetch_related(reviews)
 
 
 def project_submissions(project: Project, *, limit: int = 50) -> list[Submission]:
@@ -79,9 +82,3 @@ def submission_for(caller: Caller, submission_id: UUID) -> Submission:
     if found is None:
         raise Problem(404, "not_found", "There is no such submission, or it is not yours.")
     return found
-
-
-def submissions_page(caller: Caller, *, cursor: str | None, limit: int) -> tuple[list[Submission], str | None]:
-    """A page of the exercise's submissions, newest first, and the cursor of the next page."""
-    found = submissions().filter(project__exercise__site=caller.site, project__exercise__usage_key=caller.usage)
-    return page_of(found, of=f"submissions:{caller.site.pk}:{caller.usage}", cursor=cursor, limit=limit)

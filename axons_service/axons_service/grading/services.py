@@ -1,4 +1,4 @@
-"""Every write of submissions and reviews; what reaches the LMS goes through `delivery`."""
+"""Every write of submissions; reviews are in `reviews`, and what reaches the LMS goes through `delivery`."""
 
 import hashlib
 from typing import Any
@@ -10,12 +10,13 @@ from django.utils import timezone
 from axons_service.exercises.models import Project
 from axons_service.grading import selectors
 from axons_service.grading.delivery import grade_queue
-from axons_service.grading.models import Review, Submission
+from axons_service.grading.duplicates import fingerprints
+from axons_service.grading.models import Submission
+from axons_service.grading.scoring import final_score, threshold_score
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services import event_append, job_create
 from axons_service.operations.problems import Problem
-from axons_service.sites.callers import Caller
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.selectors import library_set
 
@@ -61,8 +62,9 @@ def submission_create(
             spec=spec,
             metric=spec.body["grading"]["metric"],
             idempotency_key=idempotency_key,
+            **fingerprints(model),
         )
-        _tell(submission)
+        submission_tell(submission)
     return submission, True
 
 
@@ -80,13 +82,21 @@ def submission_score(*, job: Job, result: dict[str, Any]) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise Problem(422, "result_incomplete", f"The evaluation's result lacks {submission.metric} between 0 and 1.")
     Project.objects.select_for_update().get(pk=submission.project_id)
-    score = score_of(submission.spec.body["grading"], value)
+    body = submission.spec.body
+    score = threshold_score(body["grading"], value)
+    final = final_score(body, automatic=score, rubric=None, override=None)
     scored = Submission.objects.filter(pk=submission.pk, state=Submission.State.SCORING).update(
-        state=Submission.State.SCORED, value=value, automatic_score=score, metrics=metrics, scored_at=timezone.now()
+        state=Submission.State.SCORED,
+        value=value,
+        automatic_score=score,
+        final_score=final,
+        metrics=metrics,
+        scored_at=timezone.now(),
     )
     if scored == 1:
-        grade_queue(submission=submission, reason="scored")
-        _tell(submission)
+        if final is not None:  # else a grader has the word
+            grade_queue(submission=submission, reason="scored")
+        submission_tell(submission)
 
 
 @transaction.atomic
@@ -97,53 +107,11 @@ def submission_fail(*, job: Job, failure_class: str, message: str) -> None:
         return
     failed = Submission.objects.filter(pk=submission.pk, state=Submission.State.SCORING)
     if failed.update(state=Submission.State.FAILED) == 1:
-        _tell(submission)
-
-
-def review_create(
-    *, caller: Caller, submission_id: UUID, score: float | None, comment: str, clear: bool, idempotency_key: str
-) -> Submission:
-    """Append a grader's decision. A score overrides the submission's; `clear` removes the override; else a comment."""
-    if clear and score is not None:
-        raise Problem(422, "review_contradicts", "A review either sets a score or clears it, not both.")
-    if score is None and not clear and not comment:
-        raise Problem(422, "review_empty", "Give a score or a comment.")
-    with transaction.atomic():
-        submission = selectors.submission_for(caller, submission_id)
-        Project.objects.select_for_update().get(pk=submission.project_id)
-        first = Review.objects.filter(submission=submission, idempotency_key=idempotency_key).first()
-        if first is not None:
-            if (first.score, first.comment, first.clears_override) != (score, comment, clear):
-                sentence = "This Idempotency-Key was used for another request. Send a new key with a new request."
-                raise Problem(422, "idempotency_mismatch", sentence)
-            return submission
-        changes_score = score is not None or clear
-        state = Submission.objects.values_list("state", flat=True).get(pk=submission.pk)
-        if changes_score and state != Submission.State.SCORED:
-            raise Problem(409, "not_scored", "This submission has no score yet that could be changed.")
-        Review.objects.create(
-            submission=submission,
-            grader=caller.learner,
-            score=score,
-            comment=comment,
-            clears_override=clear,
-            idempotency_key=idempotency_key,
-        )
-        if changes_score:
-            Submission.objects.filter(pk=submission.pk).update(override_score=score)
-            grade_queue(submission=submission, reason="override")
-        _tell(submission)
-    return selectors.submission_for(caller, submission_id)
-
-
-def score_of(grading: dict[str, Any], value: float) -> float:
-    """The score 0..1 that the spec's thresholds give for a metric's value: that of the highest threshold reached."""
-    reached = [threshold["score"] for threshold in grading["thresholds"] if value >= threshold["at_least"]]
-    return float(max(reached, default=0.0))
+        submission_tell(submission)
 
 
 def _own_model(project: Project, model_id: UUID) -> Model:
-    model = Model.objects.select_related("job").filter(pk=model_id, project=project).first()
+    model = Model.objects.select_related("job__training_set").filter(pk=model_id, project=project).first()
     if model is None or model.job is None or model.job.state != Job.State.SUCCEEDED:
         raise Problem(404, "not_found", "There is no such model in your project.")
     return model
@@ -167,7 +135,7 @@ def _no_tries(tries: selectors.Tries) -> str:
     return f"You have used all {tries.allowed} tries of this exercise."
 
 
-def _tell(submission: Submission) -> None:
+def submission_tell(submission: Submission) -> None:
     """Show the submission, as it is now, to whoever watches the project."""
     current = selectors.submissions().get(pk=submission.pk)
     data = {"submission": submission_output(current)}

@@ -167,6 +167,7 @@ def submissions_create(world: World, count: int) -> None:
                 value=0.9,
                 metrics={"accuracy": 0.9, "confusion_matrix": [[9, 1], [1, 9]]},
                 automatic_score=1.0,
+                final_score=1.0,
                 idempotency_key=uuid.uuid4().hex,
             )
             for number, job in enumerate(jobs)

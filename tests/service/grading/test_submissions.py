@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from axons_service.grading import services
 from axons_service.grading.models import GradeDelivery, Review, Submission
+from axons_service.grading.scoring import threshold_score
 from axons_service.jobs.models import Event, Job, Model
 from axons_service.operations.problems import Problem
 from tests.service import builders
@@ -251,4 +252,4 @@ def test_a_higher_metric_never_scores_lower(pairs: list[tuple[float, float]], on
     thresholds = [{"at_least": a, "score": s} for a, s in zip(at_least, scores, strict=True)]
     low, high = sorted([one, other])
     grading = {"thresholds": thresholds}
-    assert 0 <= services.score_of(grading, low) <= services.score_of(grading, high) <= 1
+    assert 0 <= threshold_score(grading, low) <= threshold_score(grading, high) <= 1

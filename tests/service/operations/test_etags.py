@@ -36,7 +36,11 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
         job=world.inference(model), model=model, file="a.jpg", probabilities=[], seconds=0.1
     )
     job = world.training()
+    task = author.post("/desk/tasks", {"kind": "csv"}, key="csv").json()["id"]
     return {
+        "desk_submission": (author, f"/submissions/{submission}/desk"),
+        "desk_tasks_list": (author, "/desk/tasks"),
+        "desk_tasks_read": (author, f"/desk/tasks/{task}"),
         "job": (anna, f"/jobs/{job.pk}"),
         "job_metrics": (anna, f"/jobs/{job.pk}/metrics"),
         "library": (author, "/library"),

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
-from axons_service.grading.models import GradeDelivery, Review, Submission
+from axons_service.grading.models import AuditEntry, DeskTask, GradeDelivery, Review, Submission
 from axons_service.jobs import selectors
 from axons_service.jobs.models import Event, Job, Model, Prediction
 from axons_service.operations.contract import documented
@@ -114,8 +114,15 @@ class Filled:
                 metric="accuracy",
                 idempotency_key=uuid.uuid4().hex,
                 automatic_score=0.5,
+                final_score=0.5,
             )
             for job in jobs
+        )
+        self.submission = made[0]
+        AuditEntry.objects.bulk_create(AuditEntry(submission=each, actor="greta", action="review") for each in made)
+        DeskTask.objects.bulk_create(
+            DeskTask(exercise=self.world.project.exercise, kind="csv", state="done", before=timezone.now())
+            for _ in made
         )
         Review.objects.bulk_create(
             Review(submission=each, grader="greta", comment="good", idempotency_key=uuid.uuid4().hex) for each in made
@@ -167,7 +174,9 @@ def counts_known() -> None:
 
 Ask = Callable[[Filled], Any]
 LISTS: dict[str, Ask] = {
-    "submissions_list": lambda filled: filled.grader.get("/submissions"),
+    "submissions_list": lambda filled: filled.grader.get("/submissions", sort="score_high", min_score=0.1),
+    "desk_submission": lambda filled: filled.grader.get(f"/submissions/{filled.submission.pk}/desk"),
+    "desk_tasks_list": lambda filled: filled.grader.get("/desk/tasks"),
     "projects_read": lambda filled: filled.anna.get(f"/projects/{filled.world.project.pk}"),
     "project_events": lambda filled: filled.page("events"),
     "project_jobs": lambda filled: filled.page("jobs"),
@@ -183,6 +192,7 @@ LISTS: dict[str, Ask] = {
     "uploads_list": lambda filled: filled.anna.get("/uploads"),
 }
 ONE_ROW = {
+    "desk_tasks_read",
     "exports_read",
     "job",
     "model",

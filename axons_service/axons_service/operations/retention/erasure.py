@@ -10,7 +10,7 @@ from django.utils.crypto import salted_hmac
 
 from axons_service.compute.models import ComputeUse
 from axons_service.exercises.models import Project
-from axons_service.grading.models import Review, Submission
+from axons_service.grading.models import AuditEntry, DeskLink, DeskTask, Review, Submission
 from axons_service.jobs.models import Job, LearnerTurn, Model, Prediction
 from axons_service.operations.models import IdempotentAnswer
 from axons_service.operations.retention.trash import deletion_queue
@@ -41,6 +41,12 @@ def learner_erase(*, site: Site, learner: str, requested_by: str) -> Erasure:
         projects += 1
     reviews = Review.objects.filter(grader=learner, submission__project__exercise__site=site)
     rows += reviews.update(grader="")
+    entries = AuditEntry.objects.filter(actor=learner, submission__project__exercise__site=site)
+    rows += entries.update(actor="")
+    rows += DeskTask.objects.filter(grader=learner, exercise__site=site).update(grader="")
+    rows += DeskLink.objects.filter(grader=learner, exercise__site=site).delete()[0]
+    locked = Submission.objects.filter(locked_by=learner, project__exercise__site=site)
+    rows += locked.update(locked_by="", locked_until=None)
     rows += Trash.objects.filter(deleted_by=learner, project__exercise__site=site).update(deleted_by="")
     for traces in (
         IdempotentAnswer.objects.filter(site=site, learner=learner),
