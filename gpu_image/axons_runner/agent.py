@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 
+from axons_runner.doctor import ALIVE_SECONDS, alive_file
 from axons_runner.settings import Options
 from axons_runner.shutdown import Shutdown
 from axons_runner.slots import Slot
@@ -18,6 +19,7 @@ class Agent:
 
     def __init__(self, options: Options) -> None:
         self.shutdown = Shutdown()
+        self.alive = alive_file(options)
         self.slots = [Slot(name, options, self.shutdown) for name in options.slots]
 
     def run(self) -> int:
@@ -26,8 +28,11 @@ class Agent:
             signal.signal(signum, lambda *_: self.shutdown.begin())
         for slot in self.slots:
             slot.start()
-        while not self.shutdown.wait(3600):
-            pass
+        self.alive.touch()
+        while not self.shutdown.wait(ALIVE_SECONDS / 5):
+            if all(slot.is_alive() for slot in self.slots):
+                self.alive.touch()  # what the container's HEALTHCHECK looks at
+        self.alive.unlink(missing_ok=True)
         log.info("Stopping: jobs under way are released.")
         while any(slot.busy.is_set() for slot in self.slots) and not self.shutdown.over():
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""The networks: EfficientNet-Lite0, frozen, with the published ImageNet weights, and a small CNN trained from scratch.
+"""The networks: EfficientNet-Lite0 with the published ImageNet weights, and a small CNN trained from scratch.
 
 Both are a :class:`Classifier` of two halves, because Grad-CAM, the ONNX export and cached embeddings need them apart:
 ``features``: (n, 3, s, s) -> (n, c, h, w), then ``head`` on the mean over h and w.
@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from axons_runner.hyperparameters import Hyperparameters
 
 LITE0_SIZE = 224
 LITE0_CHANNELS = 1280
@@ -34,8 +36,8 @@ SMALL_CNN_SIZE = 64
 SMALL_CNN_WIDTHS = (32, 64, 96, 128)
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "efficientnet_lite0": {"image_size": LITE0_SIZE, "frozen": True},
-    "small_cnn": {"image_size": SMALL_CNN_SIZE, "frozen": False},
+    "efficientnet_lite0": {"image_size": LITE0_SIZE, "pretrained": True},
+    "small_cnn": {"image_size": SMALL_CNN_SIZE, "pretrained": False},
 }
 
 
@@ -99,6 +101,35 @@ def small_cnn(classes: int) -> Classifier:
             layers.append(nn.MaxPool2d(2))
         channels = width
     return Classifier(nn.Sequential(*layers), channels, classes)
+
+
+def untrained(architecture: str, classes: int) -> Classifier:
+    """Return the network with random weights, drawn from torch's random state."""
+    return small_cnn(classes) if architecture == "small_cnn" else Classifier(lite0_features(), LITE0_CHANNELS, classes)
+
+
+def is_frozen(settings: Hyperparameters) -> bool:
+    """Return whether only a head learns, on embeddings."""
+    return bool(ARCHITECTURES[settings.architecture]["pretrained"]) and settings.fine_tuning == "frozen"
+
+
+def learning_parts(model: Classifier, settings: Hyperparameters) -> tuple[nn.Module | None, list[nn.Module]]:
+    """Return (the layers that begin with published weights, or None; those that do not learn, made so)."""
+    if not ARCHITECTURES[settings.architecture]["pretrained"] or settings.fine_tuning == "scratch":
+        return None, []
+    blocks = lite0_blocks(model.features)
+    still = blocks[: -settings.trainable_blocks] if settings.fine_tuning == "partial" else []
+    layers = [layer for block in still for layer in block]
+    for layer in layers:
+        layer.requires_grad_(False)
+    return model.features, layers
+
+
+def lite0_blocks(features: nn.Module) -> list[list[nn.Module]]:
+    """Return EfficientNet-Lite0 in the 18 blocks that learners count: stem, 16 inverted residuals, last convolution."""
+    layers = list(features.children())
+    places = [i for i, layer in enumerate(layers) if isinstance(layer, InvertedResidual)]
+    return [layers[: places[0]], *([layers[i]] for i in places), layers[places[-1] + 1 :]]
 
 
 def lite0_weights(cache_dir: Path) -> tuple[dict[str, Tensor], str]:

@@ -29,19 +29,27 @@ class UnusableCheckpoint(Exception):
 
 @dataclass
 class Position:
-    """Where training stands: optimizer steps made, the epoch under way (from 1) and batches of it already used."""
+    """Where training stands: optimizer steps made, the epoch under way (from 1) and batches of it already used.
+
+    With patience also the best validation so far, its epoch, and how many epochs were no better (``stale``).
+    """
 
     step: int = 0
     epoch: int = 1
     batch: int = 0
+    best_accuracy: float | None = None
+    best_loss: float | None = None
+    best_epoch: int = 0
+    stale: int = 0
 
 
 def save_checkpoint(
     path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, fingerprint: str,
-    plan: Plan = USUAL,
+    plan: Plan = USUAL, best: dict[str, Tensor] | None = None,
 ) -> None:  # fmt: skip
-    """Write everything a bit-equal continuation needs to ``path``."""
+    """Write everything a bit-equal continuation needs to ``path``; ``best`` are the weights of the best epoch."""
     tensors: dict[str, Tensor] = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in (best or {}).items()}
     scalars: dict[str, Any] = {}
     for index, values in optimizer.state_dict()["state"].items():
         for name, value in values.items():
@@ -70,8 +78,13 @@ def save_checkpoint(
         raise
 
 
-def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str) -> Position:
-    """Put a checkpoint into model, optimizer and random state and return where it stands. Raises UnusableCheckpoint."""
+def load_checkpoint(
+    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
+) -> tuple[Position, dict[str, Tensor] | None]:
+    """Put a checkpoint into model, optimizer and random state; return where it stands and the best epoch's weights.
+
+    Raises UnusableCheckpoint.
+    """
     try:
         with safe_open(str(path), "pt") as file:
             metadata = file.metadata() or {}
@@ -93,7 +106,7 @@ def load_checkpoint(path: Path, *, model: nn.Module, optimizer: torch.optim.Opti
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random.cuda"])
-        return Position(**json.loads(metadata["position"]))
+        return Position(**json.loads(metadata["position"])), _part(tensors, "best.") or None
     except (KeyError, ValueError, TypeError, RuntimeError) as error:
         raise UnusableCheckpoint("The checkpoint's content does not fit this model.") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import sys
 from pathlib import Path
 
 from axons_runner import logs
@@ -15,8 +16,17 @@ SMALLEST_EMBEDDING_CACHE = 1 << 20
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run ``axons-runner``; returns the exit code."""
-    options = parse(arguments)
+    """Run ``axons-runner``, ``axons-runner doctor`` or ``axons-runner healthy``; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = given.pop(0) if given[:1] in (["doctor"], ["healthy"]) else "run"
+    store = None
+    if command == "doctor":
+        store, given = _store(given)
+    options = parse(given)
+    if command != "run":
+        from axons_runner import doctor
+
+        return doctor.healthy(options) if command == "healthy" else doctor.main(options, store)
     try:
         logs.configure(os.environ.get("AXONS_LOG_FORMAT") or "text", options.name)
     except ValueError as error:
@@ -26,9 +36,21 @@ def main(arguments: list[str] | None = None) -> int:
     return Agent(options).run()
 
 
+def _store(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return (the address given by --store or AXONS_STORE_URL, the other arguments)."""
+    parser = argparse.ArgumentParser(prog="axons-runner doctor", add_help=False)
+    parser.add_argument("--store", default=os.environ.get("AXONS_STORE_URL"))
+    known, others = parser.parse_known_args(arguments)
+    return known.store, others
+
+
 def parse(arguments: list[str] | None) -> Options:
     """Return the options; flags win over the environment. Exits with a sentence when one is missing or wrong."""
-    parser = argparse.ArgumentParser(prog="axons-runner", description="Claim and run the jobs of one pool.")
+    parser = argparse.ArgumentParser(
+        prog="axons-runner",
+        description="Claim and run the jobs of one pool. With `doctor` as the first word it looks at what that needs "
+        "(--store names the object store too), with `healthy` whether the runner here still turns.",
+    )
     parser.add_argument("--service", default=os.environ.get("AXONS_SERVICE_URL"), help="URL of the service")
     parser.add_argument(
         "--pool-token-file",

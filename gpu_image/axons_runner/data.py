@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from axons_runner.augmentation import vary
 from axons_runner.cache import DiskCache
 from axons_runner.errors import Infrastructure, InvalidInput
 
@@ -25,6 +26,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_MANIFEST_BYTES = 64 << 20
 MAX_PIXELS = 50_000_000
 DECODE_THREADS = 2
+PIXELS_IN_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -152,14 +154,42 @@ def shuffled(count: int, seed: int, epoch: int) -> list[int]:
     return order
 
 
-@dataclass
-class Batches:
-    """Pixels in memory as batches (images float32, labels): the data loader of :func:`train_one_epoch`.
+class PixelTable:
+    """The decoded pixels of some pictures, (n, size, size, 3) uint8: each is decoded when it is first asked for.
 
-    Iterating starts at ``position`` (in batches) of ``epoch``; everything random depends on (seed, epoch, batch) only.
+    In memory up to ``PIXELS_IN_MEMORY``; larger tables lie in a file of ``folder`` and the system keeps what fits.
     """
 
-    pixels: Tensor
+    def __init__(self, source: TrainingSet, indices: Sequence[int], size: int, folder: Path) -> None:
+        self.source, self.indices, self.size = source, list(indices), size
+        shape = (len(self.indices), size, size, 3)
+        count = len(self.indices) * size * size * 3
+        if count > PIXELS_IN_MEMORY:
+            path = folder / f"pixels-{id(self)}"
+            self.pixels = torch.from_file(str(path), shared=True, size=count, dtype=torch.uint8).reshape(shape)
+        else:
+            self.pixels = torch.empty(shape, dtype=torch.uint8)
+        self.there = torch.zeros(len(self.indices), dtype=torch.bool)
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        """Return the pictures of these rows. Raises InvalidInput that names one that cannot be opened."""
+        missing = rows[~self.there[rows]]
+        if len(missing):
+            decoded = self.source.decode([self.indices[i] for i in missing.tolist()], self.size)
+            self.pixels[missing] = torch.from_numpy(decoded)
+            self.there[missing] = True
+        return self.pixels[rows]
+
+
+@dataclass
+class Batches:
+    """Pixels as batches (images float32, labels): the data loader of :func:`train_one_epoch`.
+
+    Iterating starts at ``position`` (in batches) of ``epoch``; everything random depends on (seed, epoch, batch) only.
+    One batch is decoded and varied while the network works on the one before. ``variations`` of None: mirror and shift.
+    """
+
+    pixels: Tensor | PixelTable
     labels: Tensor
     batch_size: int
     mean: Sequence[float]
@@ -169,18 +199,43 @@ class Batches:
     shuffle: bool = True
     epoch: int = 1
     position: int = 0
+    variations: tuple[str, ...] | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         order = shuffled(len(self.labels), self.seed, self.epoch) if self.shuffle else list(range(len(self.labels)))
-        for number in range(self.position, len(self)):
-            chosen = torch.tensor(order[number * self.batch_size : (number + 1) * self.batch_size])
-            pixels = self.pixels[chosen]
-            if self.augmentation:
-                pixels = augment(pixels, seed=(self.seed * 1_000_003 + self.epoch) * 100_003 + number)
-            yield normalise(pixels, self.mean, self.std), self.labels[chosen]
+        rows = [
+            torch.tensor(order[number * self.batch_size : (number + 1) * self.batch_size])
+            for number in range(self.position, len(self))
+        ]
+        for chosen, pixels in zip(rows, self._prepared(rows), strict=True):
+            images = normalise(pixels.to(self.device), self.mean, self.std)
+            yield images, self.labels[chosen].to(self.device)
+
+    def _prepared(self, rows: list[Tensor]) -> Iterator[Tensor]:
+        """Yield the pixels of each batch; where that is work (decoding, varying), one batch ahead on another thread."""
+        decoded = isinstance(self.pixels, Tensor) or bool(self.pixels.there.all())
+        if decoded and not (self.augmentation and self.variations):
+            yield from (self._pixels(chosen, self.position + offset) for offset, chosen in enumerate(rows))
+            return
+        with ThreadPoolExecutor(1) as ahead:
+            waiting = [ahead.submit(self._pixels, rows[0], self.position)] if rows else []
+            for offset in range(len(rows)):
+                pixels = waiting.pop().result()
+                if offset + 1 < len(rows):
+                    waiting.append(ahead.submit(self._pixels, rows[offset + 1], self.position + offset + 1))
+                yield pixels
+
+    def _pixels(self, chosen: Tensor, number: int) -> Tensor:
+        """Return the batch of this number in the epoch, decoded and varied."""
+        pixels = self.pixels[chosen]
+        if not self.augmentation:
+            return pixels
+        seed = (self.seed * 1_000_003 + self.epoch) * 100_003 + number
+        return augment(pixels, seed) if self.variations is None else vary(pixels, self.variations, seed)
 
 
 def augment(pixels: Tensor, seed: int) -> Tensor:

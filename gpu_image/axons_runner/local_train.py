@@ -21,6 +21,7 @@ from typing import Any
 
 from axons_runner.context import Context
 from axons_runner.errors import JobFailure, StopReason
+from axons_runner.hyperparameters import FINE_TUNING, Hyperparameters
 from axons_runner.process import prepare
 from axons_runner.settings import default_cache_dir
 
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--hidden", type=Path, help="a test set to score the model on, after training")
     parser.add_argument("--architecture", default="efficientnet_lite0")
+    parser.add_argument("--fine-tuning", choices=FINE_TUNING, default="frozen")
+    parser.add_argument("--trainable-blocks", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--learning-rate", type=float, default=0.003)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -74,13 +77,12 @@ def _train(options: argparse.Namespace) -> int:
     from axons_runner.engine import Engine
     from axons_runner.modelfile import load_model
     from axons_runner.tasks import classification
-    from axons_runner.tasks.loop import Hyperparameters
 
     engine = Engine(options.cache_dir, options.threads)
     engine.warm_up()
     settings = Hyperparameters(
         options.architecture, options.epochs, options.learning_rate, options.batch_size, options.augmentation,
-        options.seed,
+        options.seed, fine_tuning=options.fine_tuning, trainable_blocks=options.trainable_blocks,
     )  # fmt: skip
     reporter = PrintingReporter()  # the clock starts with a warm engine, like a claim
     with tempfile.TemporaryDirectory() as folder:

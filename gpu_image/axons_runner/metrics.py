@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +13,11 @@ from torch.nn import functional
 MISTAKES = 24
 TOP = 3
 CALIBRATION_BINS = 15
+Z_95 = 1.959963984540054
 
 
 def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """Return accuracy, top-k, mean cross-entropy, calibration error, confusion matrix (rows: true class), class scores.
+    """Return accuracy with its 95 % interval, top-k, mean cross-entropy, calibration error, confusion matrix (rows: true class), class scores.
 
     ``logits`` (n, classes) float, ``labels`` (n,) int64; n may be 0.
     """
@@ -31,6 +33,7 @@ def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str
         per_class.append({"label": label, **scores, "support": int(support[index])})
     return {
         "accuracy": _ratio(int(hits.sum()), len(labels)),
+        "accuracy_interval": wilson_interval(int(hits.sum()), len(labels)),
         "top_k": {"k": min(TOP, size), "accuracy": top_k_accuracy(logits, labels, min(TOP, size))},
         "calibration_error": calibration_error(logits, labels),
         "loss": float(functional.cross_entropy(logits.float(), labels)) if len(labels) else 0.0,
@@ -38,6 +41,20 @@ def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str
         "per_class": per_class,
         "count": len(labels),
     }
+
+
+def wilson_interval(hits: int, count: int, z: float = Z_95) -> list[float]:
+    """Return [low, high], where the accuracy on many more pictures like these lies with 95 % confidence.
+
+    Wilson's score interval (1927): right also for few pictures, and at 0 and 1. [0, 1] for no pictures.
+    """
+    if not count:
+        return [0.0, 1.0]
+    share = hits / count
+    middle = share + z * z / (2 * count)
+    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    scale = 1 + z * z / count
+    return [max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)]
 
 
 def confusion_matrix(predicted: Tensor, labels: Tensor, size: int) -> Tensor:

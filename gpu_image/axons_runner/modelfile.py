@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, small_cnn
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, untrained
 from axons_runner.errors import InvalidInput
 
 FORMAT = 1
@@ -79,7 +79,7 @@ def load_model(description: bytes, weights: bytes, backbone: FrozenBackbone) -> 
         network = Classifier(backbone.features, LITE0_CHANNELS, classes)
         expected = {k: v for k, v in network.state_dict().items() if k.startswith("head.")}
     else:
-        network = small_cnn(classes)
+        network = untrained(card["architecture"], classes)
         expected = network.state_dict()
     try:
         tensors = load(weights)
@@ -113,11 +113,11 @@ def _check(card: Any, backbone: FrozenBackbone) -> None:
         values = settings.get(name)
         good = isinstance(values, list) and len(values) == 3 and all(_number(v) for v in values)
         insist(good and (name == "mean" or min(values) > 0), f"its {name} is not three numbers")
-    if expected["frozen"]:
-        insist(card.get("backbone") == backbone.description(), "it was made for other backbone weights")
+    if expected["pretrained"] and card.get("backbone") is not None:
+        insist(card["backbone"] == backbone.description(), "it was made for other backbone weights")
         insist(settings["mean"] == MEAN and settings["std"] == STD, "its preprocessing does not fit its backbone")
     else:
-        insist(card.get("backbone") is None, "its architecture has no backbone of its own")
+        insist(card.get("backbone") is None, "its architecture has no backbone to share")
 
 
 def _number(value: Any) -> bool:

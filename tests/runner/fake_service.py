@@ -87,6 +87,8 @@ class FakeService:
     def _claim(self, token: str, body: dict[str, Any]) -> Answer:
         if token != "pool-token":
             return 401, {"code": "pool_token", "detail": "no"}
+        if not body["runner"]["slots"]:  # the doctor: as the service does, nothing for no slot
+            return 204, {}
         slot = body["runner"]["slots"][0]
         kinds = {"training": ("training", "evaluation"), "inference": ("inference",)}[slot]
         with self.lock:

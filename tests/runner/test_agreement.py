@@ -15,8 +15,9 @@ from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, sm
 from axons_runner.context import Context, Every
 from axons_runner.data import Batches, augment, shuffled
 from axons_runner.export import classifier_to_onnx, features_to_onnx, onnx_session
-from axons_runner.tasks.loop import WEIGHT_DECAY, Hyperparameters, Training
-from axons_runner.tasks.scratch import train_one_epoch
+from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.tasks.loop import Training
+from axons_runner.tasks.pixels import train_one_epoch
 from tests.runner.synthetic import hyperparameters
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def test_our_loop_and_a_plain_script_with_one_seed_give_the_same_loss_curve(tmp_
 
     torch.manual_seed(settings.seed)
     theirs = small_cnn(3).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(theirs.parameters(), lr=settings.learning_rate, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(theirs.parameters(), lr=settings.learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=12)
     curve = []
     theirs.train()

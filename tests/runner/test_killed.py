@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import torch
 
-from axons_runner.tasks.loop import Hyperparameters
+from axons_runner.hyperparameters import Hyperparameters
 from tests.runner.synthetic import Pack, hyperparameters, load_pack
 from tests.runner.test_training import train
 
@@ -31,7 +31,7 @@ from axons_runner import context
 from axons_runner.context import Context
 from axons_runner.engine import Engine
 from axons_runner.tasks import classification
-from axons_runner.tasks.loop import Hyperparameters
+from axons_runner.hyperparameters import Hyperparameters
 from tests.runner.synthetic import hyperparameters, load_pack, make_pack
 
 cache, folder, architecture, epochs = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.stats import binomtest
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
@@ -16,7 +17,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from axons_runner.metrics import calibration_error, classification_metrics, top_k_accuracy
+from axons_runner.metrics import calibration_error, classification_metrics, top_k_accuracy, wilson_interval
 
 Case = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -30,6 +31,17 @@ def cases(draw: st.DrawFn) -> Case:
     logits = random.normal(size=(count, classes)) * draw(st.sampled_from([0.01, 1.0, 30.0]))
     logits[np.arange(count), labels] += draw(st.sampled_from([0.0, 1.0, 50.0]))
     return logits.astype(np.float32), labels
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+@settings(max_examples=50, deadline=None)
+def test_the_interval_of_the_accuracy_is_scipys(hits: int, misses: int) -> None:
+    count = hits + misses
+    if count == 0:
+        assert wilson_interval(0, 0) == [0.0, 1.0]
+        return
+    expected = binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    assert wilson_interval(hits, count) == pytest.approx([expected.low, expected.high], abs=1e-9)
 
 
 @given(cases())

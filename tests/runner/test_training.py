@@ -20,9 +20,9 @@ from axons_runner.data import Batches, TrainingSet, augment, shuffled
 from axons_runner.embedding import EmbeddedSet, View
 from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import Infrastructure, InvalidInput, Stopped, StopReason
+from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.tasks import classification, frozen
 from axons_runner.tasks.frozen import ENOUGH_TO_VALIDATE, arrival, epoch_views, interleave
-from axons_runner.tasks.loop import Hyperparameters
 from axons_runner.tuning import USUAL, Plan
 from tests.runner.fake_service import FakeService
 from tests.runner.synthetic import CLASSES, Pack, hyperparameters, load_pack, make_pack

@@ -9,7 +9,20 @@ from typing import Any
 
 from axons_service.exercises import architectures
 from axons_service.exercises.findings import Findings, is_share
-from axons_service.exercises.hyperparameters import KNOBS, SEED, hyperparameters_validate, number
+from axons_service.exercises.hyperparameters import (
+    AUGMENTATION,
+    CHOICES,
+    FURTHER,
+    FURTHER_KNOBS,
+    KNOBS,
+    SEED,
+    SWITCHES,
+    Choice,
+    Knob,
+    Switch,
+    hyperparameters_validate,
+    number,
+)
 from axons_service.exercises.rubrics import check_rubric
 from axons_service.operations.problems import FieldError, Problem
 
@@ -119,38 +132,58 @@ def _check_inference(findings: Findings, body: dict[str, Any]) -> None:
 
 def _check_hyperparameters(findings: Findings, knobs: object) -> None:
     path = "hyperparameters"
-    known = (*KNOBS, "augmentation", "seed")
+    required = (*KNOBS, "augmentation", "seed")
     if not isinstance(knobs, dict):
         findings.add(path, "Hyperparameters must be an object.")
         return
-    findings.keys(path, knobs, known, known)
-    for name, knob in KNOBS.items():
-        if name not in knobs:
-            continue
-        limits = knobs[name]
-        if not isinstance(limits, dict):
-            findings.add(f"{path}.{name}", f"{knob.title} needs min, max and default.")
-            continue
-        findings.keys(f"{path}.{name}", limits, ("min", "max", "default"), ("min", "max", "default"))
-        misfits = {key: knob.misfit(limits[key]) for key in ("min", "max", "default") if key in limits}
-        for key, sentence in misfits.items():
-            if sentence is not None:
-                findings.add(f"{path}.{name}.{key}", sentence)
-        if len(misfits) == 3 and not any(misfits.values()):
-            _check_order(findings, f"{path}.{name}", knob.title, limits)
-    for name, misfit in (("augmentation", _flag_misfit), ("seed", SEED.misfit)):
+    findings.keys(path, knobs, required, (*required, *FURTHER))
+    for name, knob in (KNOBS | FURTHER_KNOBS).items():
+        if name in knobs:
+            _check_knob(findings, f"{path}.{name}", knob, knobs[name])
+    for name, choice in CHOICES.items():
+        if name in knobs:
+            _check_choice(findings, f"{path}.{name}", choice, knobs[name])
+    switches: dict[str, Switch | Knob] = {"augmentation": AUGMENTATION, "seed": SEED, **SWITCHES}
+    for name, switch in switches.items():
         if name not in knobs:
             continue
         if not isinstance(knobs[name], dict):
-            findings.add(f"{path}.{name}", f"{name.capitalize()} needs a default.")
+            findings.add(f"{path}.{name}", f"{switch.title} needs a default.")
             continue
         findings.keys(f"{path}.{name}", knobs[name], ("default",), ("default",))
-        if "default" in knobs[name] and (sentence := misfit(knobs[name]["default"])) is not None:
+        if "default" in knobs[name] and (sentence := switch.misfit(knobs[name]["default"])) is not None:
             findings.add(f"{path}.{name}.default", sentence)
 
 
-def _flag_misfit(value: object) -> str | None:
-    return None if isinstance(value, bool) else "Augmentation must be true or false."
+def _check_knob(findings: Findings, path: str, knob: Knob, limits: object) -> None:
+    if not isinstance(limits, dict):
+        findings.add(path, f"{knob.title} needs min, max and default.")
+        return
+    findings.keys(path, limits, ("min", "max", "default"), ("min", "max", "default"))
+    misfits = {key: knob.misfit(limits[key]) for key in ("min", "max", "default") if key in limits}
+    for key, sentence in misfits.items():
+        if sentence is not None:
+            findings.add(f"{path}.{key}", sentence)
+    if len(misfits) == 3 and not any(misfits.values()):
+        _check_order(findings, path, knob.title, limits)
+
+
+def _check_choice(findings: Findings, path: str, choice: Choice, offer: object) -> None:
+    """What learners may choose, each named once, and which of them is suggested."""
+    if not isinstance(offer, dict):
+        findings.add(path, f"{choice.title} needs allowed and default.")
+        return
+    findings.keys(path, offer, ("allowed", "default"), ("allowed", "default"))
+    allowed = offer.get("allowed", list(choice.values))
+    if not isinstance(allowed, list) or not allowed:
+        findings.add(f"{path}.allowed", f"{choice.title}: allow at least one.")
+        return
+    for sentence in {choice.misfit(value) for value in allowed} - {None}:
+        findings.add(f"{path}.allowed", str(sentence))
+    if len({str(value) for value in allowed}) != len(allowed):
+        findings.add(f"{path}.allowed", f"{choice.title}: each may be named once.")
+    if "default" in offer and offer["default"] not in allowed:
+        findings.add(f"{path}.default", f"{choice.title}: the default must be one of those allowed.")
 
 
 def _check_order(findings: Findings, path: str, title: str, limits: dict[str, float]) -> None:

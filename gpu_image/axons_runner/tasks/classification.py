@@ -17,21 +17,21 @@ from PIL import Image
 from torch import Tensor
 
 import axons_runner
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, is_frozen, untrained
 from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
-from axons_runner.data import Batches, TrainingSet, decode, fetch_training_set, normalise
+from axons_runner.data import Batches, PixelTable, TrainingSet, decode, fetch_training_set, normalise
 from axons_runner.embedding import EmbeddedSet, View
 from axons_runner.engine import Engine
 from axons_runner.errors import Infrastructure, InvalidInput
 from axons_runner.explain import grad_cam, overlay
 from axons_runner.export import check_export, classifier_to_onnx
+from axons_runner.hyperparameters import Hyperparameters, fingerprint
 from axons_runner.metrics import classification_metrics, confident_mistakes
 from axons_runner.modelfile import FORMAT, MEAN, STD, LoadedModel, model_bytes, preprocessing
 from axons_runner.tasks.frozen import train_head
-from axons_runner.tasks.loop import Hyperparameters, fingerprint
-from axons_runner.tasks.scratch import evaluate as logits_of
-from axons_runner.tasks.scratch import load_pixels, train_small_cnn
+from axons_runner.tasks.pixels import EVALUATION_BATCH, preview, train_network
+from axons_runner.tasks.pixels import evaluate as logits_of
 
 CHECKED_PICTURES = 8
 HELD_OUT_PART = 5  # without validation pictures of its own, every fifth picture of a class is held out
@@ -73,7 +73,7 @@ def train_on(
         raise InvalidInput(f"This runner does not know the architecture “{settings.architecture}”.")
     check_training_set(source, context)
     marker = fingerprint(settings, source.classes, source.manifest_sha256)
-    frozen = bool(ARCHITECTURES[settings.architecture]["frozen"])
+    frozen, sheet = is_frozen(settings), None
     if frozen:
         embedded = EmbeddedSet(source, engine.embedder, engine.embeddings)
         trained = train_head(source, embedded, settings, context, fingerprint=marker, resume=resume)
@@ -81,9 +81,11 @@ def train_on(
         network.head = trained.head.to(engine.device)
     else:
         plan = (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture)
-        network, logits = train_small_cnn(
-            source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
+        network = begin_network(settings, len(source.classes), engine)
+        logits = train_network(
+            network, source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
         )
+        sheet = preview(source, settings)
     validation = source.by_split["validation"]
     labels = source.labels(validation)
     metrics = classification_metrics(logits, labels, source.classes)
@@ -92,8 +94,20 @@ def train_on(
     context.progress("exporting", 0, 1, "files")
     card = model_card(source, settings, engine, {k: metrics[k] for k in ("accuracy", "loss", "count")})
     files = write_files(network.eval(), card, metrics, source, engine, context, frozen=frozen)
+    if sheet is not None:
+        files["augmentation.jpg"] = context.work_dir / "augmentation.jpg"
+        files["augmentation.jpg"].write_bytes(sheet)
     context.progress("exporting", 1, 1, "files")
     return Outcome({"metrics": {"validation": metrics}, "model": card}, files)
+
+
+def begin_network(settings: Hyperparameters, classes: int, engine: Engine) -> Classifier:
+    """Return the network that learns from pixels: weights from the seed, and published ones where asked for."""
+    torch.manual_seed(settings.seed)
+    network = untrained(settings.architecture, classes)
+    if ARCHITECTURES[settings.architecture]["pretrained"] and settings.fine_tuning != "scratch":
+        network.features.load_state_dict(engine.backbone.features.state_dict())
+    return network
 
 
 def evaluate(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
@@ -118,11 +132,13 @@ def evaluate_on(source: TrainingSet, model: LoadedModel, engine: Engine, context
         with torch.inference_mode():
             logits = model.network.head(embedded.get(views).to(engine.device)).cpu()
     else:
-        pixels = load_pixels(source, everything, context).to(engine.device)
         settings = model.preprocessing
-        batches = Batches(pixels, source.labels(everything), 128, settings["mean"], settings["std"], shuffle=False)
-        logits = logits_of(model.network, batches).cpu()
-        context.progress("evaluating", len(everything), len(everything), "images")
+        pixels = PixelTable(source, everything, settings["image_size"], context.work_dir)
+        labels = source.labels(everything)
+        batches = Batches(
+            pixels, labels, EVALUATION_BATCH, settings["mean"], settings["std"], shuffle=False, device=engine.device
+        )
+        logits = logits_of(model.network, batches, context)
     order = [source.classes.index(c) for c in model.classes]
     position = {number: row for row, number in enumerate(order)}
     labels = torch.tensor([position[p.label] for p in source.pictures], dtype=torch.int64)
@@ -179,14 +195,13 @@ def model_card(
     source: TrainingSet, settings: Hyperparameters, engine: Engine, summary: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the content of model.json."""
-    frozen = ARCHITECTURES[settings.architecture]["frozen"]
     return {
         "format": FORMAT,
         "task": "classification",
         "architecture": settings.architecture,
         "classes": source.classes,
         "preprocessing": preprocessing(settings.architecture),
-        "backbone": engine.backbone.description() if frozen else None,
+        "backbone": engine.backbone.description() if is_frozen(settings) else None,
         "hyperparameters": vars(settings).copy(),
         "metrics": summary,
         "training_set": {"id": source.identifier, "manifest_sha256": source.manifest_sha256},

@@ -18,7 +18,8 @@ from axons_runner.backbones import LITE0_CHANNELS
 from axons_runner.context import Context, Every
 from axons_runner.data import TrainingSet, shuffled
 from axons_runner.embedding import EmbeddedSet, View
-from axons_runner.tasks.loop import Hyperparameters, Running, Training
+from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.tasks.loop import Running, Training, make_criterion
 
 LIVE_SECONDS = 0.5
 ENOUGH_TO_VALIDATE = 12
@@ -47,14 +48,17 @@ def train_head(
     training.resume(resume, context)
     held_out = [View(i, False) for i in validation]
     live = Live(embedded, head, held_out, source.labels(validation), context, training)
-    while training.position.epoch <= settings.epochs:
+    criterion = make_criterion(settings, source.labels(train), len(source.classes))
+    while not training.over:
         views = epoch_views(train, settings, training.position.epoch)
-        train_one_epoch(training, embedded, views, source, context, live)
+        train_one_epoch(training, criterion, embedded, views, source, context, live)
         training.end_epoch()
         ensure(embedded, held_out, context, "The validation pictures")
         live.report()
+        training.judge(*live.figures)
         context.progress("training", training.position.epoch - 1, settings.epochs, "epochs")
         context.after_step(training.save, epoch_end=True)
+    training.keep_best(context)
     ensure(embedded, held_out, context, "The validation pictures")
     with torch.inference_mode():
         return Trained(head, head(embedded.get(held_out)))
@@ -73,8 +77,9 @@ def epoch_views(train: list[int], settings: Hyperparameters, epoch: int) -> list
 
 
 def train_one_epoch(
-    training: Training, embedded: EmbeddedSet, views: list[View], source: TrainingSet, context: Context, live: Live
-) -> None:
+    training: Training, criterion: nn.Module, embedded: EmbeddedSet, views: list[View], source: TrainingSet,
+    context: Context, live: Live,
+) -> None:  # fmt: skip
     """Train on ``views`` in their order, from the batch at which the position stands, each as soon as it is there."""
     size, running = training.settings.batch_size, Running()
     start = training.position.batch * size
@@ -93,9 +98,7 @@ def train_one_epoch(
                 break
             labels = source.labels([v.index for v in batch])
             logits = training.model(embedded.get(batch))
-            loss = functional.cross_entropy(logits, labels)
-            training.step(loss)
-            running.add(loss, logits, labels)
+            running.add(training.step(criterion(logits, labels)), logits, labels)
             used += len(batch)
             context.after_step(training.save)
         if live.due():
@@ -139,7 +142,8 @@ class Live:
         # a manifest may list class after class: the first few to arrive must not all be of the first one
         self.order = shuffled(len(views), training.settings.seed, epoch=0)
         self.clock = Every(LIVE_SECONDS)
-        self.reported_step, self.complete_then = -1, False
+        self.reported: tuple[int, bool] | None = None
+        self.figures = (0.0, 0.0)
 
     @property
     def arrived(self) -> list[int]:
@@ -158,20 +162,20 @@ class Live:
         return len(self.arrived) >= min(ENOUGH_TO_VALIDATE, len(self.views)) and self.clock()
 
     def report(self) -> None:
-        """Send a row of the validation curve, unless nothing was learned since the last one."""
-        if self.reported_step == self.training.position.step and self.complete_then == self.complete:
+        """Send a row of the validation curve, unless nothing was learned since the last one; keep (accuracy, loss)."""
+        state = (self.training.position.step, self.complete)
+        if self.reported == state:
             return
-        self.reported_step, self.complete_then = self.training.position.step, self.complete
+        self.reported = state
         rows = self.arrived
         self.head.eval()
         with torch.inference_mode():
             logits = self.head(self.embedded.get([self.views[r] for r in rows]))
         labels = self.labels[rows]
+        loss = self.training.insist_on_a_number(float(functional.cross_entropy(logits, labels)))
+        self.figures = int((logits.argmax(1) == labels).sum()) / len(labels), loss
         self.context.metrics(
-            step=self.training.position.step,
-            epoch=round(self.training.epoch, 4),
-            split="validation",
-            loss=self.training.insist_on_a_number(float(functional.cross_entropy(logits, labels))),
-            accuracy=int((logits.argmax(1) == labels).sum()) / len(labels),
-        )
+            step=self.training.position.step, epoch=round(self.training.epoch, 4), split="validation", loss=loss,
+            accuracy=self.figures[0],
+        )  # fmt: skip
         self.head.train()

@@ -1,15 +1,12 @@
-"""What the two ways of training share: schedule, optimizer, state, running metrics, the guard against a lost loss."""
+"""What all ways of training share: optimizer, schedule, early stopping, state, running metrics, the guard for NaN."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,46 +14,44 @@ from torch import Tensor, nn
 from axons_runner.checkpoint import Position, UnusableCheckpoint, load_checkpoint, save_checkpoint
 from axons_runner.context import Context
 from axons_runner.errors import InvalidInput
+from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.tuning import USUAL, Plan
 
-WEIGHT_DECAY = 0.01
+MOMENTUM = 0.9
+PRETRAINED_RATE = 0.1  # of the learner's rate: published weights need small corrections, a new head large ones
+STEP_THIRDS = 3  # the schedule "step" divides the rate by ten after each third
 
 
-@dataclass(frozen=True)
-class Hyperparameters:
-    """A training job's settings, within any author's bounds. ``augmentation``: for small_cnn every picture is mirrored
-    and shifted at random in each epoch; for the frozen backbone the second epoch sees every picture mirrored, and each
-    later epoch a random choice of the two."""
+def make_optimizer(model: nn.Module, settings: Hyperparameters, pretrained: nn.Module | None) -> torch.optim.Optimizer:
+    """Return the optimizer of what requires a gradient; ``pretrained`` layers learn at a tenth of the rate."""
+    known = set() if pretrained is None else set(pretrained.parameters())
+    learning = [p for p in model.parameters() if p.requires_grad]
+    parts = [([p for p in learning if p not in known], 1.0), ([p for p in learning if p in known], PRETRAINED_RATE)]
+    groups = [
+        {"params": parameters, "lr": settings.learning_rate * scale, "scale": scale}
+        for parameters, scale in parts
+        if parameters
+    ]
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(groups, momentum=MOMENTUM, weight_decay=settings.weight_decay, foreach=True)
+    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    return kind(groups, weight_decay=settings.weight_decay, foreach=True)
 
-    architecture: str
-    epochs: int
-    learning_rate: float
-    batch_size: int
-    augmentation: bool
-    seed: int
 
-    @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Hyperparameters:
-        """Return the settings of an assignment. Raises InvalidInput for what no spec can have allowed."""
-        try:
-            settings = cls(
-                str(values["architecture"]),
-                int(values["epochs"]),
-                float(values["learning_rate"]),
-                int(values["batch_size"]),
-                bool(values["augmentation"]),
-                int(values["seed"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput("The hyperparameters of this job are not complete.") from error
-        if not (settings.epochs >= 1 and settings.batch_size >= 1 and 0 < settings.learning_rate < math.inf):
-            raise InvalidInput("Epochs, batch size and learning rate must be greater than zero.")
-        return settings
+def make_criterion(settings: Hyperparameters, labels: Tensor, classes: int) -> nn.CrossEntropyLoss:
+    """Return the training loss; with class weights a picture counts n / (classes · pictures of its class)."""
+    weight = None
+    if settings.class_weights:
+        weight = len(labels) / (classes * torch.bincount(labels, minlength=classes).clamp(min=1).float())
+    return nn.CrossEntropyLoss(weight, label_smoothing=settings.label_smoothing)
 
 
 @dataclass
 class Training:
-    """Model, optimizer and position of one training run, and its way into and out of checkpoints."""
+    """Model, optimizer and position of one training run, and its way into and out of checkpoints.
+
+    ``still`` are the layers that do not learn: their batch norms keep their statistics.
+    """
 
     model: nn.Module
     settings: Hyperparameters
@@ -64,34 +59,60 @@ class Training:
     fingerprint: str
     plan: Plan = USUAL
     position: Position = field(default_factory=Position)
+    pretrained: nn.Module | None = None
+    still: Sequence[nn.Module] = ()
+    best: dict[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
-        parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            parameters, lr=self.settings.learning_rate, weight_decay=WEIGHT_DECAY, foreach=True
-        )
+        self.optimizer = make_optimizer(self.model, self.settings, self.pretrained)
+        self.learning = [p for group in self.optimizer.param_groups for p in group["params"]]
 
     @property
     def learning_rate(self) -> float:
-        """The rate of the next step: cosine decay from the learner's rate to zero over all steps."""
-        total = self.settings.epochs * self.steps_per_epoch
-        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * self.position.step / total))
+        """The rate of the next step: a line up during warm-up, then the schedule over the steps that are left."""
+        settings, step = self.settings, self.position.step
+        total = settings.epochs * self.steps_per_epoch
+        warm = min(round(settings.warmup_epochs * self.steps_per_epoch), total)
+        if step < warm:
+            return settings.learning_rate * (step + 1) / warm
+        done = (step - warm) / max(total - warm, 1)
+        if settings.schedule == "constant":
+            return settings.learning_rate
+        if settings.schedule == "step":
+            return settings.learning_rate * 0.1 ** min(int(done * STEP_THIRDS), STEP_THIRDS - 1)
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     @property
     def epoch(self) -> float:
         """Epochs finished, with a fraction."""
         return self.position.step / self.steps_per_epoch
 
-    def step(self, loss: Tensor) -> None:
-        """Make one optimizer step. Raises InvalidInput when the loss is no longer a number."""
-        self.insist_on_a_number(loss.item())  # note: on a GPU this is a sync point
+    @property
+    def over(self) -> bool:
+        """Whether all epochs are done, or ``patience`` of them brought no better validation."""
+        patient = self.settings.patience
+        return self.position.epoch > self.settings.epochs or (0 < patient <= self.position.stale)
+
+    def learn(self) -> None:
+        """Put the model into training mode, but for the layers that stay as they are."""
+        self.model.train()
+        for module in self.still:
+            module.eval()
+
+    def step(self, loss: Tensor) -> float:
+        """Make one optimizer step and return the loss. Raises InvalidInput when it is no longer a number."""
+        value = self.insist_on_a_number(loss.item())  # note: on a GPU this is a sync point
+        rate = self.learning_rate
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate
+            group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        if self.settings.gradient_clip:
+            nn.utils.clip_grad_norm_(self.learning, self.settings.gradient_clip, foreach=True)
         self.optimizer.step()
         self.position.step += 1
         self.position.batch += 1
+        return value
 
     def insist_on_a_number(self, loss: float) -> float:
         """Return the loss. Raises InvalidInput when it is infinite or not a number."""
@@ -107,11 +128,33 @@ class Training:
         self.position.epoch += 1
         self.position.batch = 0
 
+    def judge(self, accuracy: float, loss: float) -> None:
+        """With patience, remember the weights of the best epoch: more accuracy, or the same with less loss."""
+        if not self.settings.patience:
+            return
+        here = self.position
+        if here.best_accuracy is None or (accuracy, -loss) > (here.best_accuracy, -(here.best_loss or 0.0)):
+            here.best_accuracy, here.best_loss, here.best_epoch, here.stale = accuracy, loss, here.epoch - 1, 0
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        else:
+            here.stale += 1
+
+    def keep_best(self, context: Context) -> None:
+        """Go back to the best epoch, and say so, when there was a later one."""
+        if self.best is None or self.position.stale == 0:
+            return
+        self.model.load_state_dict(self.best)
+        why = "all epochs" if self.position.epoch > self.settings.epochs else f"{self.position.stale} epochs in a row"
+        context.log(
+            f"After {why} without a better validation, the weights of epoch {self.position.best_epoch} are kept "
+            f"(accuracy {self.position.best_accuracy:.1%})."
+        )
+
     def save(self, path: Path) -> tuple[int, int]:
         """Write a checkpoint and return (step, epoch)."""
         save_checkpoint(
             path, model=self.model, optimizer=self.optimizer, position=self.position, fingerprint=self.fingerprint,
-            plan=self.plan,
+            plan=self.plan, best=self.best,
         )  # fmt: skip
         return self.position.step, self.position.epoch
 
@@ -120,18 +163,12 @@ class Training:
         if path is None:
             return
         try:
-            self.position = load_checkpoint(
+            self.position, self.best = load_checkpoint(
                 path, model=self.model, optimizer=self.optimizer, fingerprint=self.fingerprint
             )
             context.log(f"Continuing after step {self.position.step}, in epoch {self.position.epoch}.")
         except UnusableCheckpoint as problem:
             context.log(f"{problem} Training starts again from the beginning.")
-
-
-def fingerprint(settings: Hyperparameters, classes: list[str], manifest_sha256: str) -> str:
-    """Return what a checkpoint must agree with to be continued (sha256, hex)."""
-    text = json.dumps([vars(settings), classes, manifest_sha256], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 class Running:
@@ -143,9 +180,9 @@ class Running:
     def reset(self) -> None:
         self.loss, self.hits, self.count, self.since = 0.0, 0, 0, time.monotonic()
 
-    def add(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
         """Count one batch."""
-        self.loss += float(loss.detach()) * len(labels)
+        self.loss += loss * len(labels)
         self.hits += int((logits.detach().argmax(1) == labels).sum())
         self.count += len(labels)
 

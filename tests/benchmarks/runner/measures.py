@@ -18,10 +18,11 @@ from axons_runner.backbones import LITE0_CHANNELS, Classifier, lite0_features, l
 from axons_runner.context import Context
 from axons_runner.data import Batches, TrainingSet, decode, normalise
 from axons_runner.engine import Engine
+from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.modelfile import MEAN, STD
 from axons_runner.tasks import classification
-from axons_runner.tasks.loop import WEIGHT_DECAY, Hyperparameters, Training
-from axons_runner.tasks.scratch import train_one_epoch
+from axons_runner.tasks.loop import Training
+from axons_runner.tasks.pixels import train_one_epoch
 from tests.benchmarks.runner.agent import Runner
 from tests.benchmarks.runner.bare import bare_epoch
 from tests.benchmarks.runner.naive_runs import TARGET, NaiveRuns
@@ -95,7 +96,7 @@ class Bench:
             ours, theirs = self._model(name), self._model(name)
             plan.place(theirs, self.engine.device)
             epoch = self._our_epoch(name, ours, pixels, labels, size)
-            optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-3, weight_decay=WEIGHT_DECAY, foreach=True)
+            optimizer = torch.optim.AdamW(theirs.parameters(), lr=1e-3, weight_decay=0.01, foreach=True)
 
             def bare(
                 model: Any = theirs, by: Any = optimizer, what: Any = (pixels, labels, size), plan: Any = plan

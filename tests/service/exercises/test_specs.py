@@ -75,6 +75,34 @@ def test_the_contracts_examples_are_valid() -> None:
         ("hyperparameters.augmentation.default", 1, "hyperparameters.augmentation.default", "true or false"),
         ("hyperparameters.seed.default", -1, "hyperparameters.seed.default", "between 0 and"),
         ("hyperparameters.dropout", {}, "hyperparameters.dropout", "no setting named dropout"),
+        ("hyperparameters.optimizer", "sgd", "hyperparameters.optimizer", "needs allowed and default"),
+        ("hyperparameters.optimizer", {"allowed": ["sgd"]}, "hyperparameters.optimizer.default", "missing"),
+        (
+            "hyperparameters.optimizer",
+            {"allowed": ["sgd", "lion"], "default": "sgd"},
+            "hyperparameters.optimizer.allowed",
+            "one of adamw, adam, sgd",
+        ),
+        (
+            "hyperparameters.schedule",
+            {"allowed": [], "default": "step"},
+            "hyperparameters.schedule.allowed",
+            "at least one",
+        ),
+        (
+            "hyperparameters.fine_tuning",
+            {"allowed": ["full", "full"], "default": "frozen"},
+            "hyperparameters.fine_tuning.default",
+            "one of those allowed",
+        ),
+        ("hyperparameters.class_weights", {"default": 1}, "hyperparameters.class_weights.default", "true or false"),
+        ("hyperparameters.patience", 3, "hyperparameters.patience", "needs min, max and default"),
+        (
+            "hyperparameters.trainable_blocks",
+            {"min": 1, "max": 19, "default": 3},
+            "hyperparameters.trainable_blocks.max",
+            "between 1 and 18",
+        ),
         ("hidden_test_set", None, "hidden_test_set", "needs a hidden test set"),
         ("grading.metric", "beauty", "grading.metric", "accuracy"),
         ("grading.thresholds", [], "grading.thresholds", "1 to 20"),
@@ -189,6 +217,53 @@ def test_a_wrong_hyperparameter_gets_a_sentence_with_the_allowed_range(
     assert (caught.value.status_code, caught.value.problem_code) == (422, code)
     assert caught.value.errors == [{"field": f"hyperparameters.{name}", "message": sentence}]
     assert caught.value.sentence == sentence
+
+
+FURTHER = {
+    "fine_tuning": {"allowed": ["frozen", "partial"], "default": "partial"},
+    "trainable_blocks": {"min": 1, "max": 4, "default": 2},
+    "patience": {"min": 0, "max": 10, "default": 3},
+    "class_weights": {"default": False},
+}
+
+
+def generous() -> dict[str, Any]:
+    """A spec whose author allows more than the usual knobs."""
+    body = builders.spec()
+    return body | {"hyperparameters": body["hyperparameters"] | FURTHER}
+
+
+def test_what_an_author_does_not_name_is_neither_in_the_spec_nor_in_a_job() -> None:
+    assert spec_check(generous()) == []
+    assert set(FURTHER).isdisjoint(hyperparameters_validate(builders.spec(), {}))
+    assert hyperparameters_validate(generous(), {"patience": 0, "fine_tuning": "frozen"}) == {
+        **hyperparameters_validate(builders.spec(), {}),
+        "fine_tuning": "frozen",
+        "trainable_blocks": 2,
+        "patience": 0,
+        "class_weights": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code", "sentence"),
+    [
+        ("fine_tuning", "full", "hyperparameters_invalid", "What learns must be one of frozen, partial."),
+        ("fine_tuning", ["full"], "hyperparameters_invalid", "What learns must be one of frozen, partial."),
+        (
+            "trainable_blocks",
+            5,
+            "hyperparameter_out_of_range",
+            "Blocks that learn must be between 1 and 4. You asked for 5.",
+        ),
+        ("class_weights", "yes", "hyperparameters_invalid", "Class weights must be on or off (true or false)."),
+        ("optimizer", "sgd", "hyperparameters_invalid", "Optimizer cannot be chosen in this exercise; leave it out."),
+    ],
+)
+def test_a_learner_chooses_only_what_the_author_allows(name: str, value: Any, code: str, sentence: str) -> None:
+    with pytest.raises(Problem) as caught:
+        hyperparameters_validate(generous(), {name: value})
+    assert (caught.value.problem_code, caught.value.sentence) == (code, sentence)
 
 
 @pytest.mark.django_db
