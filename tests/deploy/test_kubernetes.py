@@ -21,9 +21,13 @@ SHIPPED = {
     "example": render(FOLDER / "overlays/example"),
     "prometheus-adapter": render(FOLDER / "components/prometheus-adapter"),
 }
-EVERY = [(name, each) for name, found in SHIPPED.items() for each in found]
-OURS = [(name, each) for name, each in EVERY if not each["apiVersion"].startswith("keda.sh/")]  # KEDA's have a test
-IDS = [f"{name}-{each['kind']}-{each['metadata']['name']}" for name, each in OURS]
+EVERY = [
+    (name, each)
+    for name, found in SHIPPED.items()
+    for each in found
+    if not each["apiVersion"].startswith("keda.sh/")  # test_the_prepare_workers_follow_their_queue reads KEDA's
+]
+IDS = [f"{name}-{each['kind']}-{each['metadata']['name']}" for name, each in EVERY]
 SECRETS = {
     "AXONS_SECRET_KEY": "s" * 40,
     "AXONS_DATABASE_URL": "postgres://axons:x@db/axons",
@@ -48,7 +52,7 @@ def pod(workload: Manifest) -> Manifest:
 
 
 @pytest.mark.parametrize("version", ["1.30", "1.37"])
-@pytest.mark.parametrize(("where", "manifest"), OURS, ids=IDS)
+@pytest.mark.parametrize(("where", "manifest"), EVERY, ids=IDS)
 def test_every_manifest_is_what_kubernetes_takes(where: str, manifest: Manifest, version: str) -> None:
     kubernetes_validate.validate(manifest, version, strict=True)
 

@@ -174,8 +174,8 @@ def test_what_the_places_say_is_what_the_claims_do(world: World) -> None:
 def measure(world: World, seconds: list[float]) -> None:
     """Finished trainings that took so long, in the world's exercise."""
     now = timezone.now()
-    for each in seconds:
-        job = Job.objects.create(
+    jobs = Job.objects.bulk_create(
+        Job(
             project=world.project,
             spec=world.project.spec,
             pool=world.pool,
@@ -188,10 +188,15 @@ def measure(world: World, seconds: list[float]) -> None:
             finished_at=now,
             attempt=1,
         )
-        attempt = Attempt.objects.create(
-            job=job, number=1, token_sha256="0" * 64, lease_expires_at=now, outcome="succeeded", ended_at=now
-        )
-        Attempt.objects.filter(pk=attempt.pk).update(started_at=now - timedelta(seconds=each))
+        for _ in seconds
+    )
+    attempts = Attempt.objects.bulk_create(
+        Attempt(job=job, number=1, token_sha256="0" * 64, lease_expires_at=now, outcome="succeeded", ended_at=now)
+        for job in jobs
+    )
+    for attempt, each in zip(attempts, seconds, strict=True):
+        attempt.started_at = now - timedelta(seconds=each)
+    Attempt.objects.bulk_update(attempts, ["started_at"])
 
 
 def test_a_job_that_does_not_wait_has_no_place(world: World) -> None:
