@@ -101,7 +101,7 @@ class OverviewLearnersView(APIView):
     def get(self, request: Request) -> Response:
         """Learners who opened the exercise, the newest first, for its staff."""
         caller = caller_of(request)
-        query = self.QuerySerializer(data=request.query_params)
+        query = self.QuerySerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         standing = query.validated_data["standing"]
         rows = learners_in_detail(caller)

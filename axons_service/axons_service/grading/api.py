@@ -75,7 +75,7 @@ class SubmissionsView(APIView):
         """The exercise's submissions for its staff: newest first, or as the query wishes."""
         caller = caller_of(request)
         _same_exercise(caller, request.query_params.get("usage"))
-        query = WishSerializer(data=request.query_params)
+        query = WishSerializer(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         page, following = desk.desk_page(caller, desk.Wish(**query.validated_data), **page_query(request))
         return Response({"results": page, "next": following})
