@@ -20,10 +20,15 @@ pytestmark = [
 
 
 def chaos(*arguments: str) -> tuple[int, str]:
-    """Exit code and output of a run, which brings servers of its own: killing those hurts no other test."""
+    """Exit code and output of a run."""
+    return module_run("tests.faults.chaos", *arguments)
+
+
+def module_run(module: str, *arguments: str) -> tuple[int, str]:
+    """The same of another module. A run brings servers of its own: killing those hurts no other test."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "deploy" / "demo")])}
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.chaos", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

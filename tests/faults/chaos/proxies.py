@@ -78,6 +78,10 @@ class Proxy:
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, limit=LIMIT)
 
+    def lead_to(self, port: int) -> None:
+        """Forward to another server from now on; what is under way ends where it began."""
+        self._upstream = port
+
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()

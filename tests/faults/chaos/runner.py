@@ -6,6 +6,8 @@ child computes (`shortened`), because importing torch again after each of some h
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 from types import SimpleNamespace
 
@@ -14,5 +16,9 @@ from tests.faults.chaos import clock, shortened
 
 if __name__ == "__main__":
     clock.sleep_under_faketime()
+    if trainings := int(os.environ.get("CHAOS_TRAINING_SLOTS", "0")):
+        parse = cli.parse
+        many = ("training",) * trainings + ("inference",)
+        cli.parse = lambda arguments: dataclasses.replace(parse(arguments), slots=many)
     slots.worker = SimpleNamespace(main=shortened.main)  # type: ignore[assignment]
     sys.exit(cli.main())

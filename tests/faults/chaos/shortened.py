@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import queue
 import signal
 import tarfile
@@ -35,7 +36,7 @@ from tests.faults.chaos import clock
 
 SIDE = 8
 STEPS_PER_EPOCH = 8
-STEP_SECONDS = 0.03  # what a step of a small model takes on a small machine
+STEP_SECONDS = float(os.environ.get("CHAOS_STEP_SECONDS", "0.03"))  # of a small model on a small machine
 MAX_MANIFEST_BYTES = 1 << 20
 Floats = NDArray[np.float32]
 

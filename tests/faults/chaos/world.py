@@ -194,7 +194,7 @@ def _environment(
         "AXONS_SECRET_KEY": keys.secrets["service_secret"],
         "AXONS_SERVICE_PRIVATE_KEY_FILE": str(keys.service_private),
         "AXONS_PUBLIC_URL": f"http://127.0.0.1:{public}",
-        "AXONS_LEASE_SECONDS": str(LEASE_SECONDS),
+        "AXONS_LEASE_SECONDS": os.environ.get("CHAOS_LEASE_SECONDS", str(LEASE_SECONDS)),
         "AXONS_LOG_LEVEL": "WARNING",
     }
 
