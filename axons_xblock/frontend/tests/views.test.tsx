@@ -19,7 +19,7 @@ const text = () => host.textContent ?? "";
 const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
 const press = async (words: string) => { button(words).click(); await wait(); };
 const sent = (name: string) => calls.filter(([handler]) => handler === name).map(([, body]) => body);
-async function type(input: HTMLInputElement, value: string, kind = "change") {
+async function type(input: HTMLInputElement | HTMLSelectElement, value: string, kind = "change") {
   input.value = value;
   input.dispatchEvent(new Event(kind, { bubbles: true }));
   await wait(5);
