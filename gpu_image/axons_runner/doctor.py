@@ -51,7 +51,7 @@ def main(options: Options, store_url: str | None) -> int:
 
 
 def look(options: Options, store_url: str | None) -> Iterator[Finding]:
-    """Yield what is found of scratch space, NVML, service, object store, and of the computing itself, quick ones first."""
+    """Yield what is found of scratch space, NVML, service, object store, and of the computing itself."""
     checks: list[Callable[[], Finding]] = [
         lambda: scratch_space(options.cache_dir),
         nvml,
@@ -118,7 +118,7 @@ def service(options: Options) -> Finding:
     except Unavailable as problem:
         return Finding(
             "service", f"{options.service} does not answer as a service of Axons does ({problem}).",
-            "Check the address given to --service, and that name resolution, proxy and firewall let this machine there.",
+            "Check the address given to --service, and that names, proxy and firewall let this machine there.",
         )  # fmt: skip
     return Finding("service", f"{options.service} answers and takes the pool's token.")
 
@@ -141,7 +141,7 @@ def store(url: str | None) -> Finding:
 
 
 def computing() -> Finding:
-    """Whether torch is built for this GPU and the published weights load; in a process of its own, as torch is large."""
+    """Whether torch is built for this GPU and the published weights load; in a process of its own: torch is large."""
     command = [sys.executable, "-m", "axons_runner.selftest"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SELFTEST_SECONDS, check=False)

@@ -17,9 +17,9 @@ Z_95 = 1.959963984540054
 
 
 def classification_metrics(logits: Tensor, labels: Tensor, classes: Sequence[str]) -> dict[str, Any]:
-    """Return accuracy with its 95 % interval, top-k, mean cross-entropy, calibration error, confusion matrix (rows: true class), class scores.
+    """Return accuracy and its 95 % interval, top-k, mean cross-entropy, calibration error, confusion, class scores.
 
-    ``logits`` (n, classes) float, ``labels`` (n,) int64; n may be 0.
+    The confusion matrix has the true class in rows. ``logits`` (n, classes) float, ``labels`` (n,) int64; n may be 0.
     """
     size = len(classes)
     matrix = confusion_matrix(logits.argmax(1), labels, size)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 EPOCHS, STEPS = 3, 18  # 48 pictures in batches of 8
 CHILD = """
-import sys, time
+import json, sys, time
 from pathlib import Path
 from axons_runner.process import prepare
 prepare()
@@ -34,7 +35,7 @@ from axons_runner.tasks import classification
 from axons_runner.hyperparameters import Hyperparameters
 from tests.runner.synthetic import hyperparameters, load_pack, make_pack
 
-cache, folder, architecture, epochs = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+cache, folder, changes = Path(sys.argv[1]), Path(sys.argv[2]), json.loads(sys.argv[3])
 context.CHECKPOINT_SECONDS = 0.0  # after every step
 
 class Keeper:
@@ -45,23 +46,31 @@ class Keeper:
         print(step, flush=True)
         time.sleep(0.1)  # steps of a head take a millisecond: so the kill comes before the end
 
-wanted = Hyperparameters.read(hyperparameters(architecture=architecture, epochs=epochs))
+wanted = Hyperparameters.read(hyperparameters(**changes))
 source = load_pack(make_pack(per_class=16, held_out=4), folder)
 classification.train_on(source, wanted, Engine(cache, 2), Context(Keeper(), folder))
 """
 
 
-@pytest.mark.parametrize("architecture", ["small_cnn", "efficientnet_lite0"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": "small_cnn"},
+        {"architecture": "efficientnet_lite0"},
+        {"architecture": "efficientnet_lite0", "fine_tuning": "partial", "patience": 2, "optimizer": "sgd"},
+    ],
+)
 def test_killed_at_a_random_step_and_resumed_it_ends_bit_equal(
-    architecture: str, pack: Pack, engine: Engine, cache_dir: Path, tmp_path: Path
+    changes: dict[str, Any], pack: Pack, engine: Engine, cache_dir: Path, tmp_path: Path
 ) -> None:
     source = load_pack(pack, tmp_path)
-    wanted = Hyperparameters.read(hyperparameters(architecture=architecture, epochs=EPOCHS))
+    changes = changes | {"epochs": EPOCHS}
+    wanted = Hyperparameters.read(hyperparameters(**changes))
     whole, _ = train(source, engine, tmp_path / "whole", wanted)
 
     (tmp_path / "killed").mkdir()
     step = random.randint(1, STEPS // 2)  # another one each time: the sentence below says which
-    command = [sys.executable, "-c", CHILD, str(cache_dir), str(tmp_path / "killed"), architecture, str(EPOCHS)]
+    command = [sys.executable, "-c", CHILD, str(cache_dir), str(tmp_path / "killed"), json.dumps(changes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         for line in child.stdout:

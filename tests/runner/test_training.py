@@ -199,6 +199,8 @@ def test_one_batch_and_a_few_held_out_pictures_are_embedded_first() -> None:
     assert order[:32] == train[:32]
     assert order[32 : 32 + ENOUGH_TO_VALIDATE] == held_out[:ENOUGH_TO_VALIDATE]
     assert sorted(order, key=lambda v: v.index) == train + held_out
+    last = max(order.index(view) for view in held_out)
+    assert last < 32 + 50 + (50 - ENOUGH_TO_VALIDATE), "then one for each picture to learn from, until none is left"
 
 
 def test_the_first_validation_figure_comes_before_the_second_batch_and_sees_several_classes(

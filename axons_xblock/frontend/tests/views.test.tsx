@@ -19,7 +19,7 @@ const text = () => host.textContent ?? "";
 const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
 const press = async (words: string) => { button(words).click(); await wait(); };
 const sent = (name: string) => calls.filter(([handler]) => handler === name).map(([, body]) => body);
-async function type(input: HTMLInputElement, value: string, kind = "change") {
+async function type(input: HTMLInputElement | HTMLSelectElement, value: string, kind = "change") {
   input.value = value;
   input.dispatchEvent(new Event(kind, { bubbles: true }));
   await wait(5);
@@ -60,6 +60,23 @@ describe("the student's page", () => {
     await press("Try now");
     expect(text()).toContain("Pictures to train with".slice(0, 8));
     expect(text()).toContain("Connected again");
+  });
+
+  it("lets students choose what the author allows, shows what then matters, and sends only that", async () => {
+    const hyperparameters = { ...f.SPEC.hyperparameters, fine_tuning: { allowed: ["frozen", "partial"], default: "frozen" }, trainable_blocks: { min: 1, max: 6, default: 2 }, class_weights: { default: false } };
+    const bundle = f.bundle();
+    bundle.project.spec = { ...bundle.project.spec, hyperparameters };
+    await show("student", { open: () => ({ body: bundle }), job_create: (body) => ({ status: 201, body: { ...f.QUEUED, hyperparameters: body["hyperparameters"] } }) });
+    await press("Train");
+    expect(text()).not.toContain("Blocks that learn");
+    expect(text()).not.toContain("Optimizer");
+    await type(host.querySelector<HTMLSelectElement>("select")!, "partial");
+    expect(text()).toContain("Blocks that learn");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    const values = sent("job_create")[0]!["hyperparameters"] as Body;
+    expect(values).toMatchObject({ fine_tuning: "partial", trainable_blocks: 2, class_weights: false });
+    expect("optimizer" in values).toBe(false);
   });
 
   it("keeps what was typed through an error and repeats the same wish with the same key", async () => {
@@ -203,6 +220,25 @@ describe("the editor", () => {
     const field = host.querySelector<HTMLInputElement>('[data-field="hyperparameters.epochs.max"]')!;
     expect(field.value).toBe("4000");
     expect(field.getAttribute("aria-invalid")).toBe("true");
+  });
+
+  it("offers students nothing more until it is ticked, and forgets it when it is not", async () => {
+    await show("studio", { studio_load: () => ({ body: f.STUDIO }), studio_save: () => ({ body: { spec_hash: "h" } }) });
+    await until(() => host.querySelector("form") !== null);
+    const tick = async (name: string) => { host.querySelector<HTMLInputElement>(`input[data-field="hyperparameters.${name}"]`)!.click(); await wait(5); };
+    const save = async () => { host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true })); await wait(); };
+    await save();
+    await tick("patience");
+    host.querySelector<HTMLInputElement>('[data-field="hyperparameters.optimizer"] input')!.click();
+    await wait(5);
+    await save();
+    await tick("patience");
+    host.querySelector<HTMLInputElement>('[data-field="hyperparameters.optimizer"] input')!.click();
+    await wait(5);
+    await save();
+    const [before, ticked, after] = sent("studio_save").map((body) => (body["spec"] as { hyperparameters: Body }).hyperparameters);
+    expect(ticked).toEqual({ ...before, patience: { min: 0, max: 20, default: 0 }, optimizer: { allowed: ["adamw"], default: "adamw" } });
+    expect(after).toEqual(before);
   });
 
   it("tells Studio when it has saved", async () => {

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { absolute, bytes, duration, percent, relative, significant } from "../src/core/format";
 import { pluralIndex, setLocale, t, tn } from "../src/core/i18n";
 import { ActionKeys, randomId } from "../src/core/keys";
-import { scoreFor } from "../src/core/words";
-import { fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
+import { matters } from "../src/core/further";
+import { hyperparameterSummary, scoreFor } from "../src/core/words";
+import { continued, fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
 import { pointsMistake } from "../src/staff/ReviewPanel";
 import { cleaned, completed } from "../src/studio/Studio";
 import { SPEC } from "../gallery/fixtures";
@@ -69,6 +70,24 @@ describe("hyperparameters", () => {
     expect(mistakesIn(SPEC, { ...defaults(SPEC), learning_rate: 5 }).learning_rate).toBe("Learning rate must be between 0.0001 and 0.1. You asked for 5.");
     expect(mistakesIn(SPEC, { ...defaults(SPEC), epochs: 2.5 }).epochs).toBe("Epochs must be a whole number.");
     expect(mistakesIn(SPEC, defaults(SPEC))).toEqual({});
+  });
+  it("that an author does not offer are neither suggested nor sent, also after a run that had them", () => {
+    expect(Object.keys(defaults(SPEC)).sort()).toEqual(["architecture", "augmentation", "batch_size", "epochs", "learning_rate", "seed"]);
+    expect(continued(SPEC, { epochs: 3, optimizer: "sgd", patience: 2 })).toEqual({ ...defaults(SPEC), epochs: 3 });
+  });
+  it("that an author offers begin with the suggestion and stay in its bounds", () => {
+    const spec = { ...SPEC, hyperparameters: { ...SPEC.hyperparameters, patience: { min: 0, max: 5, default: 2 }, fine_tuning: { allowed: ["frozen", "full"], default: "frozen" } } };
+    expect(defaults(spec)).toMatchObject({ patience: 2, fine_tuning: "frozen" });
+    expect(mistakesIn(spec, { ...defaults(spec), patience: 9 })).toEqual({ patience: "Patience must be between 0 and 5. You asked for 9." });
+    expect(mistakesIn(spec, { ...defaults(spec), patience: 1.5 })).toEqual({ patience: "Patience must be a whole number." });
+    expect(completed(spec).hyperparameters).toEqual(spec.hyperparameters);
+    expect(hyperparameterSummary({ ...defaults(spec), fine_tuning: "full" })).toContain("The whole network");
+  });
+  it("are hidden where they mean nothing", () => {
+    const values = { ...defaults(SPEC), architecture: "efficientnet_lite0", fine_tuning: "frozen", augmentation: true };
+    expect([matters("trainable_blocks", values), matters("flip", values)]).toEqual([false, false]);
+    expect([matters("trainable_blocks", { ...values, fine_tuning: "partial" }), matters("flip", { ...values, fine_tuning: "full" })]).toEqual([true, true]);
+    expect([matters("fine_tuning", { ...values, architecture: "small_cnn" }), matters("flip", { ...values, architecture: "small_cnn", augmentation: false })]).toEqual([false, false]);
   });
   it("are read with a comma too, and empty is no number", () => {
     expect(parse(" 0,003 ")).toBe(0.003);

@@ -110,10 +110,12 @@ def train_one_epoch(
 def arrival(views: list[View], held_out: list[View], batch_size: int) -> list[View]:
     """Return in which order the views of an epoch and those of the validation are embedded.
 
-    One batch to learn from and a few held-out pictures come first, so that the first validation figure comes at once.
+    One batch to learn from and a few held-out pictures come first, so that the first validation figure comes at once;
+    then one held-out picture for each to learn from, so that the figures soon stand on all of them.
     """
     first = views[:batch_size] + held_out[:ENOUGH_TO_VALIDATE]
-    return first + interleave(views[batch_size:], held_out[ENOUGH_TO_VALIDATE:])
+    later, rest = views[batch_size:], held_out[ENOUGH_TO_VALIDATE:]
+    return first + interleave(later[: len(rest)], rest) + later[len(rest) :]
 
 
 def interleave(first: list[View], second: list[View]) -> list[View]:
@@ -176,6 +178,6 @@ class Live:
         self.figures = int((logits.argmax(1) == labels).sum()) / len(labels), loss
         self.context.metrics(
             step=self.training.position.step, epoch=round(self.training.epoch, 4), split="validation", loss=loss,
-            accuracy=self.figures[0],
+            accuracy=self.figures[0], count=len(rows),
         )  # fmt: skip
         self.head.train()

@@ -52,7 +52,12 @@ def train_network(
         loss = training.insist_on_a_number(float(functional.cross_entropy(logits, labels)))
         accuracy = int((logits.argmax(1) == labels).sum()) / len(labels)
         context.metrics(
-            step=training.position.step, epoch=float(epoch), split="validation", loss=loss, accuracy=accuracy
+            step=training.position.step,
+            epoch=float(epoch),
+            split="validation",
+            loss=loss,
+            accuracy=accuracy,
+            count=len(labels),
         )
         training.judge(accuracy, loss)
         context.after_step(training.save, epoch_end=not training.over)

@@ -80,8 +80,9 @@ class Runner:
             for at, event in self.service.came
             if event["kind"] == "metrics" and event["data"]["split"] == "validation"
         ]
-        # only rows at the end of an epoch are of all held-back photographs
-        whole = [(at, row) for at, row in rows if row["epoch"] >= 1 and float(row["epoch"]).is_integer()]
+        # only rows of all held-back photographs count
+        held_back = sum(image["split"] == "validation" for image in pack.manifest["images"])
+        whole = [(at, row) for at, row in rows if row["count"] == held_back]
         reached = next((at for at, row in whole if row["accuracy"] >= target), None)
         return Training(rows[0][0], reached, ended - began, whole[-1][1]["accuracy"])
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from axons_runner.backbones import LITE0_CHANNELS, Classifier, lite0_features, lite0_weights, small_cnn
 from axons_runner.context import Context
-from axons_runner.data import Batches, TrainingSet, decode, normalise
+from axons_runner.data import Batches, PixelTable, TrainingSet, decode, normalise
 from axons_runner.engine import Engine
 from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.modelfile import MEAN, STD
@@ -247,7 +247,9 @@ class Bench:
         indices = [i % len(self.pictures.train) for i in range(count)]
         return torch.from_numpy(source.decode(indices, SIDES[name])), source.labels(indices)
 
-    def _our_epoch(self, name: str, model: Classifier, pixels: Tensor, labels: Tensor, size: int) -> Callable[[], None]:
+    def _our_epoch(
+        self, name: str, model: Classifier, pixels: Tensor | PixelTable, labels: Tensor, size: int
+    ) -> Callable[[], None]:
         settings = Hyperparameters(name, 10_000, 0.001, size, False, 0)
         loader = Batches(pixels, labels, size, MEAN, STD)
         plan = self.engine.plans.get(name)
@@ -265,8 +267,9 @@ class Bench:
     def _our_seconds(self, name: str, count: int) -> float:
         model, source = self._model(name), self._source()
         began = time.perf_counter()
-        pixels = torch.from_numpy(source.decode(list(range(count)), SIDES[name]))
-        self._our_epoch(name, model, pixels, source.labels(list(range(count))), 32)()
+        indices = list(range(count))
+        pixels = PixelTable(source, indices, SIDES[name], self.folder)
+        self._our_epoch(name, model, pixels, source.labels(indices), 32)()
         return time.perf_counter() - began
 
 

@@ -13,6 +13,7 @@ export interface ResourcePoint {
   cpu_percent?: number; memory_bytes?: number; gpu_percent?: number; gpu_memory_bytes?: number; gpu_power_watts?: number; time?: string;
 }
 
+export interface Offer { allowed: string[]; default: string }
 export interface Bound { min?: number; max?: number; default: number }
 export interface Spec {
   version: number;
@@ -26,6 +27,9 @@ export interface Spec {
   hyperparameters: {
     epochs?: Bound; learning_rate?: Bound; batch_size?: Bound;
     augmentation?: { default: boolean }; seed?: { default: number };
+    fine_tuning?: Offer; optimizer?: Offer; schedule?: Offer;
+    trainable_blocks?: Bound; warmup_epochs?: Bound; weight_decay?: Bound; patience?: Bound; label_smoothing?: Bound; gradient_clip?: Bound;
+    class_weights?: { default: boolean }; flip?: { default: boolean }; crop?: { default: boolean }; colour?: { default: boolean };
   };
   pool: string;
   time_limit_minutes: number;
@@ -63,7 +67,13 @@ export interface Leakage {
   matches: LeakageMatch[]; checked_at: string; name?: string | null; username?: string | null;
 }
 
-export interface Hyperparameters {
+/** There only where the author lets students choose it. */
+export interface Further {
+  fine_tuning?: string; optimizer?: string; schedule?: string;
+  trainable_blocks?: number; warmup_epochs?: number; weight_decay?: number; patience?: number; label_smoothing?: number; gradient_clip?: number;
+  class_weights?: boolean; flip?: boolean; crop?: boolean; colour?: boolean;
+}
+export interface Hyperparameters extends Further {
   architecture: string; epochs: number; learning_rate: number; batch_size: number; augmentation: boolean; seed: number;
 }
 export interface QueueReason { code: string; message: string; limit?: number | null; running?: number | null }
@@ -88,7 +98,7 @@ export interface Job {
 export interface ClassMetrics { label: string; precision: number; recall: number; f1: number; support: number }
 export interface Mistake { sha256: string; label: string; predicted: string; probability: number; url?: string | null }
 export interface Evaluation {
-  accuracy: number; loss?: number; confusion_matrix?: number[][]; per_class?: ClassMetrics[]; mistakes?: Mistake[]; count?: number;
+  accuracy: number; accuracy_interval?: [number, number]; loss?: number; confusion_matrix?: number[][]; per_class?: ClassMetrics[]; mistakes?: Mistake[]; count?: number;
 }
 export interface Model {
   id: string; name: string; job: string | null; training_set: string | null; architecture: string; classes: string[];

@@ -1,5 +1,6 @@
 /** What the things of the service are called on the page. */
 import { duration, number, percent, significant } from "./format";
+import { CHOICES } from "./further";
 import { t, tn } from "./i18n";
 import type { Grading, Hyperparameters, Job, Model, ProjectState, Progress, TrainingSet } from "./types";
 
@@ -11,7 +12,7 @@ export function architectureTitle(name: string): string {
 }
 
 export function architectureDescription(name: string): string {
-  if (name === "efficientnet_lite0") return t("Has already seen a million photographs. Only its last layer learns your classes: fast, and good with few pictures.");
+  if (name === "efficientnet_lite0") return t("Has already seen a million photographs. Usually only a new last layer learns your classes: fast, and good with few pictures.");
   if (name === "small_cnn") return t("Knows nothing yet and learns everything from your pictures: slower, needs many pictures, and shows what training really takes.");
   return "";
 }
@@ -45,6 +46,7 @@ export function hyperparameterSummary(values: Partial<Hyperparameters> | null | 
   if (values.epochs !== undefined) parts.push(tn("{n} epoch", "{n} epochs", values.epochs));
   if (values.learning_rate !== undefined) parts.push(t("learning rate {rate}", { rate: significant(values.learning_rate) }));
   if (values.batch_size !== undefined) parts.push(t("batches of {n}", { n: number(values.batch_size) }));
+  if (values.fine_tuning && values.architecture !== "small_cnn") parts.push(CHOICES.fine_tuning.values[values.fine_tuning as string]?.() ?? values.fine_tuning);
   return parts.join(" · ");
 }
 

@@ -2,7 +2,12 @@
 import { number, significant } from "../core/format";
 import { t } from "../core/i18n";
 import type { Bound, Hyperparameters, Spec } from "../core/types";
+import { furtherDefaults, furtherMistakes } from "../core/further";
 import { Field } from "../ui/basics";
+import { ForExperts, Variations, WhatLearns } from "./Further";
+import { parse } from "./parse";
+
+export { parse };
 
 type Numeric = "epochs" | "learning_rate" | "batch_size";
 
@@ -32,12 +37,20 @@ export function defaults(spec: Spec): Hyperparameters {
     batch_size: boundOf(spec, "batch_size").default,
     augmentation: spec.hyperparameters?.augmentation?.default ?? true,
     seed: spec.hyperparameters?.seed?.default ?? 0,
+    ...furtherDefaults(spec),
   };
 }
 
+/** The values of an earlier run, as far as they can still be chosen. */
+export function continued(spec: Spec, earlier: Partial<Hyperparameters> | null | undefined): Hyperparameters {
+  const usual = defaults(spec);
+  const known = Object.entries(earlier ?? {}).filter(([name]) => name in usual);
+  return { ...usual, ...Object.fromEntries(known) };
+}
+
 /** A sentence for every value outside the author's bounds. */
-export function mistakesIn(spec: Spec, values: Hyperparameters): Partial<Record<Numeric | "seed", string>> {
-  const wrong: Partial<Record<Numeric | "seed", string>> = {};
+export function mistakesIn(spec: Spec, values: Hyperparameters): Partial<Record<string, string>> & { epochs?: string; learning_rate?: string } {
+  const wrong: Partial<Record<string, string>> = { ...furtherMistakes(spec, values) };
   for (const knob of KNOBS) {
     const { min, max } = boundOf(spec, knob.name);
     const value = values[knob.name];
@@ -70,9 +83,11 @@ interface Props {
 }
 
 export function Hyper({ spec, values, onChange, mistakes, server, onBlur }: Props) {
+  const further = { spec, values, onChange, mistakes, server, onBlur };
   const fixed = KNOBS.filter((knob) => boundOf(spec, knob.name).min === boundOf(spec, knob.name).max);
   return (
     <div class="ax-knobs">
+      <WhatLearns {...further} />
       {KNOBS.filter((knob) => !fixed.includes(knob)).map((knob) => {
         const { min, max, default: usual } = boundOf(spec, knob.name);
         const value = values[knob.name];
@@ -115,8 +130,10 @@ export function Hyper({ spec, values, onChange, mistakes, server, onBlur }: Prop
         <input type="checkbox" checked={values.augmentation} onChange={(event) => onChange({ ...values, augmentation: event.currentTarget.checked })} />
         <span><strong>{t("Vary the pictures")}</strong><span class="ax-help">{t("Mirrors, crops and tints them a little each time, so that the network sees more than there is. Used where the network learns from pixels.")}</span></span>
       </label>
+      {values.augmentation ? <Variations {...further} /> : null}
       <details class="ax-details">
         <summary>{t("For experts")}</summary>
+        <ForExperts {...further} />
         <Field label={t("Seed")} help={t("The same seed and values give the same run again.")} error={mistakes["seed"] ?? server["hyperparameters.seed"]}>
           {({ id, describedBy, invalid }) => (
             <input
@@ -128,10 +145,4 @@ export function Hyper({ spec, values, onChange, mistakes, server, onBlur }: Prop
       </details>
     </div>
   );
-}
-
-/** Reads "0,003" as well as "0.003". */
-export function parse(text: string): number {
-  const clean = text.trim().replace(",", ".");
-  return clean === "" ? Number.NaN : Number(clean);
 }

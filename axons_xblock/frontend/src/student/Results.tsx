@@ -36,6 +36,7 @@ export function Results() {
   const model = full?.id === chosen.id ? full : chosen;
   const result = model.metrics?.validation;
   if (!result) return <Empty icon="flag" title={t("This model has no results.")} />;
+  const sheet = model.artifacts?.find((file) => file.name === "augmentation.jpg");
   const matrix = result.confusion_matrix ?? [];
   const tested = matrix.flat().reduce((sum, count) => sum + count, 0);
   const wrong = matrix.reduce((sum, row, i) => sum + row.reduce((rest, count, j) => rest + (i === j ? 0 : count), 0), 0);
@@ -50,6 +51,7 @@ export function Results() {
           <p class="ax-headline-sentence">{tested > 0
             ? t("{model} was right on {right} of {all} pictures it had not trained on.", { model: modelName(project, model), right: number(tested - wrong), all: number(tested) })
             : t("{model} was right on {accuracy} of the pictures it had not trained on.", { model: modelName(project, model), accuracy: percent(result.accuracy) })}</p>
+          {result.accuracy_interval ? <p class="ax-hint">{t("On many more pictures like these it would be right between {low} and {high} of the time (95 % confidence).", { low: percent(result.accuracy_interval[0]), high: percent(result.accuracy_interval[1]) })}</p> : null}
           <p class="ax-hint"><bdi>{hyperparameterSummary(model.hyperparameters)}</bdi></p>
           <p class="ax-hint">{t("These pictures were kept back from your own set. The pictures behind your grade are others, so the two figures can differ.")}</p>
         </div>
@@ -77,6 +79,13 @@ export function Results() {
           </>
         )}
       </section>
+      {sheet?.url ? (
+        <details class="ax-details">
+          <summary>{t("How its pictures were varied")}</summary>
+          <p class="ax-help">{t("Each row begins with one of your pictures; beside it, what the network saw instead, each time another.")}</p>
+          <img src={sheet.url} alt={t("Training pictures, each beside five varied copies")} loading="lazy" style={{ maxInlineSize: "100%" }} />
+        </details>
+      ) : null}
       {model.artifacts && model.artifacts.length > 0 ? (
         <details class="ax-details">
           <summary>{t("Take the model with you")}</summary>

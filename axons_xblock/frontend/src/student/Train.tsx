@@ -9,7 +9,7 @@ import { Button, Empty, Notice, Problem } from "../ui/basics";
 import { useUid } from "../ui/uid";
 import { BudgetNote } from "./BudgetNote";
 import { useDesk } from "./context";
-import { defaults, Hyper, mistakesIn } from "./Hyper";
+import { continued, defaults, Hyper, mistakesIn } from "./Hyper";
 import { JobPanel } from "./JobPanel";
 import { Runs } from "./Runs";
 
@@ -19,7 +19,7 @@ export function Train() {
   const runs = trainingJobs(project);
   const running = runs.find((job) => !isTerminal(job.state)) ?? null;
   const [shown, setShown] = useState<string | null>(null);
-  const [values, setValues] = useState<Hyperparameters>(() => ({ ...defaults(spec), ...(runs[0]?.hyperparameters ?? {}) }));
+  const [values, setValues] = useState<Hyperparameters>(() => continued(spec, runs[0]?.hyperparameters));
   const [touched, setTouched] = useState(false);
   const [refused, setRefused] = useState(0);
   const group = useUid();

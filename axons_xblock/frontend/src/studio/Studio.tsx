@@ -35,6 +35,7 @@ export function completed(spec: Spec): Spec {
   return {
     ...blank, ...spec,
     hyperparameters: {
+      ...spec.hyperparameters,
       epochs: boundOf(spec, "epochs"), learning_rate: boundOf(spec, "learning_rate"), batch_size: boundOf(spec, "batch_size"),
       augmentation: spec.hyperparameters?.augmentation ?? { default: true }, seed: spec.hyperparameters?.seed ?? { default: 0 },
     },

@@ -6,6 +6,7 @@ import { architectureDescription, architectureTitle } from "../core/words";
 import { boundOf, parse } from "../student/Hyper";
 import { Field, Notice } from "../ui/basics";
 import { useUid } from "../ui/uid";
+import { FurtherChoices } from "./FurtherChoices";
 import { ThresholdEditor } from "./ThresholdEditor";
 
 export interface FormPart { spec: Spec; library: Library | null; errors: Record<string, string>; change: (fresh: Partial<Spec>) => void }
@@ -143,6 +144,7 @@ export function TrainingSection({ spec, library, errors, change }: FormPart) {
           onChange={(event) => change({ hyperparameters: { ...spec.hyperparameters, augmentation: { default: event.currentTarget.checked } } })} />
         <span><strong>{t("Suggest varied pictures (augmentation)")}</strong></span>
       </label>
+      <FurtherChoices spec={spec} errors={errors} change={change} />
     </section>
   );
 }
