@@ -4,7 +4,7 @@ import { pluralIndex, setLocale, t, tn } from "../src/core/i18n";
 import { ActionKeys, randomId } from "../src/core/keys";
 import { scoreFor } from "../src/core/words";
 import { fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
-import { pointsMistake } from "../src/staff/ReviewPanel";
+import { pointsMistake } from "../src/staff/words";
 import { cleaned, completed } from "../src/studio/Studio";
 import { SPEC } from "../gallery/fixtures";
 

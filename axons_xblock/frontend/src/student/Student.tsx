@@ -33,7 +33,7 @@ export function Student({ session }: { session: Session }) {
       ) : null}
       <Banner session={session} state={state} />
       {canGrade && tab === "submissions" ? (
-        <Lazy load={() => import("../staff/Submissions").then((m) => m.Submissions)} session={session} state={state} rows={8} />
+        <Lazy load={() => import("../staff/Desk").then((m) => m.Desk)} session={session} state={state} rows={8} />
       ) : null}
       {canGrade && tab === "submissions" ? <Lazy load={() => import("../staff/Leakage").then((m) => m.Leaks)} session={session} rows={3} /> : null}
       <div hidden={tab !== "exercise"}>{state.project ? <Exercise session={session} state={state} project={state.project} /> : <Opening />}</div>
