@@ -195,3 +195,50 @@ export const LEARNERS = [
 ];
 export const CLASS = { standings: { handed_in: 14, working: 6, opened: 2, no_run: 3, failing: 2 }, scores: [0, 0, 0, 1, 0, 2, 0, 3, 3, 5], runs: 88, failed_runs: 7, failures: { invalid_input: 5, time_limit: 2 }, compute_minutes: 213.4 };
 export const NOT_STARTED = { enrolled: 31, count: 4, results: [{ name: "Ben Carter", username: "ben" }, { name: "Noor", username: "noor" }, { name: "Édouard Lefèvre", username: "ed" }, { name: "Priya", username: "priya" }] };
+const RUBRIC = [{ id: "data", title: "Choice of pictures", points: 6, help: "Different places, light and backgrounds." }, { id: "words", title: "Explanation in two sentences", points: 4 }];
+
+/** The list as the desk shows it: one waits for a grader, one is locked, two are the same work. */
+export const DESK_LIST: Submission[] = LIST.map((each, i) => ({
+  ...each, rule: "mixed", rubric: RUBRIC, rubric_score: null, overridden: i === 1, returned_at: i === 5 && each.state === "scored" ? ago(2) : null, needs_review: i === 0,
+  score: i === 0 ? null : each.score, lock: i === 2 ? { grader: "g2", grader_name: "Prof. Li Wei", until: new Date(Date.now() + 7 * 3_600_000).toISOString() } : null, duplicates: i === 3 || i === 4 ? ["set", "curve"] : [],
+}));
+
+export const TASKS = [
+  { id: "t1", kind: "regrade", state: "running", done: 250, changed: 31, total: 1000, bytes: null, grader_name: "Dr. Grace Okafor", submission: null, message: null, url: null, created_at: ago(0.5) },
+  { id: "t2", kind: "csv", state: "done", done: 1000, changed: 0, total: 1000, bytes: 182044, grader_name: "Dr. Grace Okafor", submission: null, message: null, url: "/table.csv", created_at: ago(30) },
+  { id: "t3", kind: "zip", state: "failed", done: 400, changed: 0, total: 1000, bytes: null, grader_name: "Dr. Grace Okafor", submission: null, message: "It could not be finished. This is our fault; what was done stays done. Please start it again.", url: null, created_at: ago(60) },
+];
+export const PREVIEW = {
+  total: 8, changed: 2, raised: 1, lowered: 1, not_comparable: 1,
+  changes: [{ submission: "s2", name: "Amara Okafor", username: "amara", before: 0.5, after: 0.7 }, { submission: "s4", name: "Li Wei", username: "li", before: 0.8, after: 0.5 }],
+};
+
+export function deskSubmission(id: string): unknown {
+  const submission = DESK_LIST.find((each) => each.id === id) ?? DESK_LIST[0]!;
+  const points = curve(12, 0.9, 1.6);
+  return {
+    submission, spec: { ...SPEC, hidden_test_set: "things-hidden", grading: { ...SPEC.grading!, rule: "mixed", rubric: RUBRIC } }, spec_hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    training_set: OWN, model: MODEL, curves: points,
+    predictions: [prediction("p1", 4, 0.94, "my cat on the sofa.jpg", 2)], history: [submission, { ...SCORED, id: "old", created_at: ago(300) }],
+    allowance: { extra_tries: 1, extended_until: null },
+    duplicates: submission.duplicates?.length ? [{ submission: "s3", learner: "x", name: "Noor Haddad", username: "noor", kinds: ["set", "curve"] }] : [],
+    audit: [
+      { id: 3, submission: id, grader: "g", grader_name: "Dr. Ada Moreau", action: "note", before: {}, after: {}, reason: "Ask about the night pictures.", created_at: ago(2) },
+      { id: 2, submission: id, grader: "g", grader_name: "Dr. Ada Moreau", action: "review", before: { score: 0.8, rubric_score: null, override_score: null, returned: false }, after: { score: 0.9, rubric_score: null, override_score: 0.9, returned: false }, reason: "Typo in the hidden set.", created_at: ago(3) },
+      { id: 1, submission: id, grader: "g", grader_name: "Dr. Ada Moreau", action: "allowance", before: { extra_tries: 0, extended_until: null }, after: { extra_tries: 1, extended_until: null }, reason: "Was ill.", created_at: ago(30) },
+    ],
+  };
+}
+
+export function desk(body: Record<string, unknown>, list: Submission[] = DESK_LIST): unknown {
+  switch (body["action"]) {
+    case "list": return { results: list, next: null };
+    case "open": return deskSubmission(String(body["submission"]));
+    case "cohorts": return { cohorts: ["Evening group", "Morning group"] };
+    case "tasks": return { results: TASKS, next: null };
+    case "task": return TASKS[0];
+    case "preview": return PREVIEW;
+    case "lock": return { ...DESK_LIST.find((each) => each.id === body["submission"]), lock: { grader: "me", grader_name: "Dr. Grace Okafor", until: new Date(Date.now() + 8 * 3_600_000).toISOString() } };
+    default: return {};
+  }
+}

@@ -50,12 +50,15 @@ const CASES: Record<string, Case> = {
   "down-later": student(f.bundle(history), { read: () => down, job_create: () => down }),
   "inference": student(f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null, starter_set: null, hidden_test_set: null, model: "things-ready" }, starter_set: null, supplied_model: f.SUPPLIED, predictions: [] }, { block: { display_name: "What does the network look at?", weight: 1 } })),
   "long": student(f.bundle({ ...history, starter_set: { ...f.STARTER, name: LONG, classes: f.CLASSES.map((name, i) => (i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name)), counts: Object.fromEntries(f.CLASSES.map((name, i) => [i % 3 === 0 ? `${name} photographed from an unusual angle in bad light` : name, { train: i === 2 ? 3 : 120, validation: 20 }])) } }, { block: { display_name: LONG, weight: 10 } })),
-  "staff": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: f.LIST, next: "c" }), staff_leakage: () => ok({ results: [f.LEAK], next: null }) }),
   "class": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_overview: () => ok(f.CLASS), staff_overview_learners: (body) => ok({ results: f.LEARNERS.filter((each) => !body["standing"] || each.standing === body["standing"]), next: null }), staff_not_started: () => ok(f.NOT_STARTED) }),
   "class-empty": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_overview: () => ok({ standings: { handed_in: 0, working: 0, opened: 0, no_run: 0, failing: 0 }, scores: new Array(10).fill(0), runs: 0, failed_runs: 0, failures: {}, compute_minutes: 0 }), staff_overview_learners: () => ok({ results: [], next: null }), staff_not_started: () => ok({ enrolled: null, count: 0, results: [] }) }),
   "class-error": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_overview: () => down, staff_not_started: () => down }),
-  "staff-empty": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => ok({ results: [], next: null }) }),
-  "staff-error": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_submissions: () => down }),
+  "staff": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: (body) => ok(f.desk(body)), staff_leakage: () => ok({ results: [f.LEAK], next: null }) }),
+  "staff-empty": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: (body) => ok(f.desk(body, [])), staff_leakage: () => ok({ results: [], next: null }) }),
+  "staff-error": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: () => down }),
+  "staff-loading": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: () => ({ body: null, never: true }) }),
+  "staff-long": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: (body) => ok(f.desk(body, f.DESK_LIST.map((each) => ({ ...each, name: LONG })))), staff_leakage: () => ok({ results: [], next: null }) }),
+  "desk": { view: "desk", open: () => ok(f.bundle(history, { user: { role: "grader", can_grade: true } })), more: { staff_desk: (body) => ok(f.desk(body)), staff_leakage: () => ok({ results: [f.LEAK], next: null }) } },
   "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
   "studio-errors": {
     view: "studio",
@@ -140,7 +143,7 @@ window.fetch = async (input, init) => {
 };
 
 if (chosen) {
-  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "training_set_change", "training_set_revert", "training_set_import", "export_create", "trash_put", "trash_restore", "trash_purge", "staff_leakage", "staff_overview", "staff_overview_learners", "staff_not_started", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "training_set_change", "training_set_revert", "training_set_import", "export_create", "trash_put", "trash_restore", "trash_purge", "staff_leakage", "staff_overview", "staff_overview_learners", "staff_not_started", "staff_submissions", "staff_review", "staff_desk", "studio_load", "studio_save"];
   mount({ notify: () => undefined }, stage, {
     view: chosen.view, static_base: "./", locale: query.get("lang") ?? "en", display_name: "Teach a network to see", weight: 10,
     instructions: "<p>Train a classifier that tells ten everyday things apart. Start with the starter set, look at what it gets wrong, and make it better with pictures of your own. <b>Hand in your best model by Friday.</b></p>",

@@ -11,6 +11,7 @@ import "./styles/student.css";
 import "./styles/results.css";
 import "./styles/studio.css";
 import "./styles/class.css";
+import "./styles/desk.css";
 
 /** The LMS hands over a DOM node, Studio a jQuery collection. */
 function rootOf(element: unknown): HTMLElement {
@@ -40,6 +41,16 @@ export function mount(runtime: Runtime, element: unknown, args: Args): { destroy
     content = <Lazy load={() => import("./studio/Studio").then((m) => m.Studio)} args={args} runtime={runtime} element={element} />;
   } else if (args.view === "author") {
     content = <Lazy load={() => import("./studio/Author").then((m) => m.Author)} args={args} runtime={runtime} element={element} />;
+  } else if (args.view === "desk") {
+    // The link is spent: without it in the address nobody copies a dead one.
+    history.replaceState(null, "", location.pathname);
+    session = new Session(args, runtime, element);
+    void session.start();
+    content = (
+      <SessionContext.Provider value={session}>
+        <Lazy load={() => import("./staff/DeskPage").then((m) => m.DeskPage)} session={session} rows={12} />
+      </SessionContext.Provider>
+    );
   } else {
     session = new Session(args, runtime, element);
     void session.start();

@@ -27,7 +27,7 @@ async function type(input: HTMLInputElement | HTMLSelectElement, value: string, 
 
 async function show(view: Args["view"], more: Record<string, Handler> = {}, args: Partial<Args> = {}, runtime = {}) {
   handlers = { read: () => ({ body: { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } }), ...more };
-  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "staff_desk", "studio_load", "studio_save"];
   block = mount(runtime, host, { view, static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(names.map((name) => [name, `/handler/${name}`])), ...args });
   await wait(60);
 }
@@ -176,32 +176,80 @@ describe("the student's page", () => {
   });
 });
 
-describe("the grader's list", () => {
-  const staff = (more: Record<string, Handler> = {}) => show("student", { open: () => ({ body: f.bundle({}, { user: { role: "grader", can_grade: true } }) }), staff_submissions: () => ({ body: { results: f.LIST, next: null } }), ...more });
-
-  it("filters by state and by name", async () => {
-    await staff();
+describe("the graders' desk", () => {
+  const staff = (more: Record<string, Handler> = {}) => show("student", { open: () => ({ body: f.bundle({}, { user: { role: "grader", can_grade: true } }) }), staff_desk: (body) => ({ body: body["action"] === "open" ? { ...(f.desk(body) as object), curves: null } : f.desk(body) }), ...more }); // no canvas here to draw on
+  const asked = (action: string) => sent("staff_desk").filter((body) => body["action"] === action);
+  const key = (name: string) => {
+    document.activeElement!.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true, cancelable: true }));
+    return wait();
+  };
+  const begin = async (more: Record<string, Handler> = {}) => {
+    await staff(more);
     await press("Submissions");
     await until(() => host.querySelector("tbody") !== null);
+  };
+
+  it("lets the service search, filter and sort", async () => {
+    await begin();
     expect(host.querySelectorAll("tbody")).toHaveLength(8);
+    await press("Needs review");
+    await until(() => asked("list").some((body) => body["needs_review"] === true));
     await type(host.querySelector<HTMLInputElement>("input[type=search]")!, "okafor", "input");
-    expect(host.querySelectorAll("tbody")).toHaveLength(1);
-    await press("Failed");
-    expect(text()).toContain("No submission matches.");
+    await until(() => asked("list").some((body) => body["text"] === "okafor" && body["needs_review"] === true));
+    expect(text()).toContain("same training set, same curve");
+    expect(text()).toContain("Prof. Li Wei is grading");
   });
 
-  it("sends points as a share of the weight", async () => {
-    await staff({ staff_review: () => ({ status: 201, body: { ...f.LIST[0], score: 0.75 } }) });
-    await press("Submissions");
-    await until(() => host.querySelector("tbody") !== null);
+  it("is walked through by keys", async () => {
+    await begin();
+    host.querySelector<HTMLElement>(".ax-disclose")!.focus();
+    await key("j");
+    await key("j");
+    await key("k");
+    expect(document.activeElement).toBe(host.querySelectorAll(".ax-disclose")[1]);
+    await key("?");
+    expect(text()).toContain("next submission");
+    (document.activeElement as HTMLElement).click();
+    await until(() => asked("open").length === 1);
+    await until(() => host.querySelector(".ax-review-form") !== null);
+    expect(document.activeElement!.className).toBe("ax-detail-title");
+    await key("j");
+    await until(() => asked("open").length === 2);
+    expect(asked("open").map((body) => body["submission"])).toEqual(["s1", "s2"]);
+    await key("Escape");
+    await until(() => host.querySelector(".ax-submissions") !== null);
+  }, 30_000);
+
+  it("sends an override as a share of the weight, with its reason, and rubric points", async () => {
+    await begin({ staff_review: () => ({ status: 201, body: { ...f.DESK_LIST[0], score: 0.75 } }) });
     host.querySelector<HTMLElement>(".ax-disclose")!.click();
-    await wait();
-    await type(host.querySelector<HTMLInputElement>(".ax-review input")!, "7.5", "input");
-    host.querySelector(".ax-review form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
-    await wait();
-    expect(sent("staff_review")[0]).toMatchObject({ submission: "s0", score: 0.75 });
-    expect(text()).toContain("by hand");
-    expect(text()).toContain("Amara Okafor");
+    await until(() => host.querySelector(".ax-review-form") !== null);
+    const submit = async () => {
+      host.querySelector(".ax-review-form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+      await wait();
+    };
+    const numbers = host.querySelectorAll<HTMLInputElement>(".ax-review-form .ax-number");
+    await type(numbers[0]!, "5", "input");
+    await submit();
+    expect(sent("staff_review")).toHaveLength(0);
+    expect(text()).toContain("Give points for every criterion.");
+    await type(numbers[1]!, "3", "input");
+    await type(host.querySelectorAll<HTMLInputElement>(".ax-review-form .ax-number")[2]!, "7.5", "input");
+    await submit();
+    expect(text()).toContain("Say why the score is changed.");
+    const fields = [...host.querySelectorAll<HTMLInputElement>(".ax-review-form input[type=text]")];
+    await type(fields[fields.length - 1]!, "A class was mislabelled.", "input");
+    await submit();
+    await until(() => sent("staff_review").length === 1);
+    expect(sent("staff_review")[0]).toMatchObject({ submission: "s0", score: 0.75, reason: "A class was mislabelled.", rubric: { data: { points: 5 }, words: { points: 3 } } });
+    expect(asked("lock")[0]).toMatchObject({ submission: "s0", wish: "take" });
+  });
+
+  it("shows what a regrade changes before it is started", async () => {
+    await begin();
+    await press("Show what would change");
+    await until(() => text().includes("2 scores would change."));
+    expect(asked("start")).toHaveLength(0);
   });
 });
 

@@ -5,7 +5,7 @@ import { ActionKeys, randomId } from "../src/core/keys";
 import { matters } from "../src/core/further";
 import { hyperparameterSummary, scoreFor } from "../src/core/words";
 import { continued, fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
-import { pointsMistake } from "../src/staff/ReviewPanel";
+import { pointsMistake } from "../src/staff/words";
 import { cleaned, completed } from "../src/studio/Studio";
 import { SPEC } from "../gallery/fixtures";
 

@@ -1,23 +1,52 @@
-/** Rows as CSV that a spreadsheet opens as text and numbers, and never runs. */
+/** A table of the service with the LMS's names put in: names never leave the LMS and the grader's browser. */
 
-/** A cell that begins like a formula is led by an apostrophe: names come from people. */
-function cell(value: string | number): string {
-  if (typeof value === "number") return String(value);
-  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
+/** Cells of a CSV text (RFC 4180), row by row. */
+export function parseCsv(text: string): string[][] {
+  const rows: string[][] = [];
+  let row: string[] = [];
+  let cell = "";
+  let quoted = false;
+  for (let i = 0; i < text.length; i += 1) {
+    const sign = text[i]!;
+    if (quoted) {
+      if (sign === '"' && text[i + 1] === '"') { cell += '"'; i += 1; } else if (sign === '"') quoted = false;
+      else cell += sign;
+    } else if (sign === '"') quoted = true;
+    else if (sign === ",") { row.push(cell); cell = ""; }
+    else if (sign === "\n" || sign === "\r") {
+      if (sign === "\r" && text[i + 1] === "\n") i += 1;
+      row.push(cell); rows.push(row); row = []; cell = "";
+    } else cell += sign;
+  }
+  if (cell !== "" || row.length > 0) { row.push(cell); rows.push(row); }
+  return rows;
 }
 
-/** RFC 4180, with a byte order mark, without which Excel takes UTF-8 for something else. */
-export function csv(rows: (string | number)[][]): string {
-  return `\uFEFF${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
+/** A text that no spreadsheet runs: a leading apostrophe where it would be taken for a formula. */
+export function safeCell(text: string): string {
+  return /^ *[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
 }
 
-/** Hands a text to the browser as a file. */
-export function save(name: string, text: string, type = "text/csv;charset=utf-8"): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+export function writeCsv(rows: string[][]): string {
+  return "\ufeff" + rows.map((row) => row.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")).join("\r\n") + "\r\n";
+}
+
+type Names = Record<string, { name: string; username: string }>;
+
+/** Puts `name` and `username` before the table's column `learner`, asking for 200 at a time. */
+export async function withNames(text: string, ask: (learners: string[]) => Promise<Names>, onProgress: (done: number, total: number) => void): Promise<string> {
+  const rows = parseCsv(text.replace(/^\ufeff/, ""));
+  const [head, ...rest] = rows;
+  const place = head?.indexOf("learner") ?? -1;
+  if (!head || place < 0) return text;
+  const ids = [...new Set(rest.map((row) => row[place] ?? "").filter(Boolean))];
+  const names: Names = {};
+  for (let at = 0; at < ids.length; at += 200) {
+    onProgress(at, ids.length);
+    Object.assign(names, await ask(ids.slice(at, at + 200)));
+  }
+  return writeCsv([
+    ["name", "username", ...head],
+    ...rest.map((row) => [safeCell(names[row[place] ?? ""]?.name ?? ""), safeCell(names[row[place] ?? ""]?.username ?? ""), ...row]),
+  ]);
 }

@@ -39,7 +39,9 @@ export interface Spec {
   fallback_pools?: string[];
 }
 export interface Threshold { at_least: number; score: number }
-export interface Grading { metric: string; thresholds: Threshold[] }
+export interface Criterion { id: string; title: string; points: number; help?: string }
+export type Rule = "automatic" | "rubric" | "mixed";
+export interface Grading { metric: string; thresholds: Threshold[]; rule?: Rule; rubric?: Criterion[]; rubric_share?: number }
 
 export interface ReportLine { file: string; accepted: boolean; reason: string | null; code: string | null }
 export interface TrainingSet {
@@ -109,13 +111,15 @@ export interface Prediction {
   id: string; job: string; model: string; created_at: string; file: string;
   probabilities: { label: string; probability: number }[]; picture_url: string | null; overlay_url: string | null; seconds?: number | null;
 }
-export interface Review { id: string; grader?: string | null; grader_name?: string | null; score: number | null; comment: string; created_at: string; clear?: boolean }
+export interface Review { id: string; grader?: string | null; grader_name?: string | null; score: number | null; comment: string; created_at: string; clear?: boolean; rubric?: Record<string, { points: number; comment?: string }>; reason?: string; returns?: boolean }
 export interface Submission {
   id: string; learner?: string; model: string; job: string | null; state: "scoring" | "scored" | "failed"; metric: string;
   value: number | null; automatic_score: number | null; score: number | null; reviews: Review[]; created_at: string;
   failure?: Failure | null; delivered_revision?: number | null; revision?: number | null;
   confusion_matrix?: number[][] | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
   name?: string | null; username?: string | null;
+  rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
+  lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
 }
 export interface Tries { used: number; max: number | null; left: number | null }
 export interface ProjectState {
@@ -125,6 +129,8 @@ export interface ProjectState {
   /** Every run ever, oldest first: a run keeps its number when another one is deleted. */
   runs?: string[];
   storage?: Storage;
+  /** The learner's own later due date. */
+  extended_until?: string | null;
 }
 export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
 export type TrashKind = "training_set" | "job" | "model" | "project";
@@ -156,7 +162,7 @@ export interface StudioData {
 }
 
 export interface Args {
-  view: "student" | "author" | "studio";
+  view: "student" | "author" | "studio" | "desk";
   handlers: Record<string, string>;
   static_base: string;
   locale?: string;

@@ -1,9 +1,10 @@
 /** How the class gets on: who has not begun, who is stuck, how the scores lie, and what it took. */
 import { useEffect, useState } from "preact/hooks";
 import { asError, type ApiError } from "../core/api";
-import { csv, save } from "../core/csv";
+import { safeCell, writeCsv } from "../core/csv";
 import { number, percent, significant } from "../core/format";
 import { t, tn } from "../core/i18n";
+import { save } from "../core/save";
 import { useAsk, type Session } from "../core/session";
 import type { ClassLearner, ClassOverview, NotStarted, Standing } from "../core/types";
 import { Button, Empty, Problem, Skeleton, Time } from "../ui/basics";
@@ -202,7 +203,8 @@ function Export({ session, seen, missing }: { session: Session; seen: ClassOverv
         cursor = page.next;
       } while (cursor !== null);
       for (const each of missing?.results ?? []) rows.push([each.name, each.username, standingWord("not_started"), 0, 0, "", 0, "", "", ""]);
-      save("class.csv", csv(rows));
+      const cells = rows.map((row) => row.map((each) => (typeof each === "number" ? String(each) : safeCell(each))));
+      save(new Blob([writeCsv(cells)], { type: "text/csv;charset=utf-8" }), "class.csv");
     } catch (failure) {
       setError(asError(failure));
     } finally {

@@ -1,6 +1,6 @@
 /** Step 5: hand a model in, see what it scored and what the grader said. */
 import { useState } from "preact/hooks";
-import { percent, points } from "../core/format";
+import { absolute, percent, points } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
 import type { Submission } from "../core/types";
@@ -52,6 +52,7 @@ export function HandIn() {
             ))}
           </fieldset>
           <Tries used={tries.used} max={tries.max} left={tries.left} />
+          {project.extended_until ? <p class="ax-hint">{t("You may hand in until {time}.", { time: absolute(project.extended_until) })}</p> : null}
           {none ? <Notice kind="info"><p>{t("All tries are used. Your best score stays.")}</p></Notice> : asked && model ? (
             <div class="ax-inset" role="group" aria-label={t("Confirm")}>
               <p><strong>{t("Hand in {model}?", { model: modelName(project, model) })}</strong> {tries.left === null
@@ -96,6 +97,25 @@ export function HandIn() {
   }
 }
 
+/** What a grader gave for each criterion, and why. */
+function RubricPoints({ submission }: { submission: Submission }) {
+  const given = [...submission.reviews].reverse().find((review) => review.rubric && Object.keys(review.rubric).length > 0)?.rubric;
+  if (!given || !submission.rubric?.length) return null;
+  return (
+    <dl class="ax-rubric-points">
+      {submission.rubric.map((criterion) => (
+        <div key={criterion.id}>
+          <dt><bdi>{criterion.title}</bdi></dt>
+          <dd>
+            <bdi dir="ltr"><strong>{points(given[criterion.id]?.points ?? 0)}</strong> / {points(criterion.points)}</bdi>
+            {given[criterion.id]?.comment ? <p class="ax-prewrap"><bdi>{given[criterion.id]?.comment}</bdi></p> : null}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
 function Tries({ used, max, left }: { used: number; max: number | null; left: number | null }) {
   if (max === null || left === null) return <p class="ax-tries">{t("You may hand in as often as you like.")}</p>;
   return (
@@ -118,22 +138,26 @@ function Latest({ submission, weight, grade, metric }: { submission: Submission;
   if (submission.state === "failed") {
     return <Notice kind="error" title={t("It could not be scored")}><p>{submission.failure?.message ?? t("This was our fault; no try was used. Hand in again.")}</p></Notice>;
   }
-  const changed = submission.score !== null && submission.automatic_score !== null && submission.score !== submission.automatic_score;
+  const changed = (submission.rule ?? "automatic") === "automatic" && submission.score !== null && submission.automatic_score !== null && submission.score !== submission.automatic_score;
   const comments = submission.reviews.filter((review) => review.comment);
+  const waits = submission.score === null;
   return (
     <section class="ax-score">
+      {submission.returned_at ? <Notice kind="warning" title={t("Your grader gave this back for revision")}><p>{t("Read the comment, improve your work and hand in again. This did not use a try.")}</p></Notice> : null}
+      {waits ? <Notice kind="info" title={t("A grader will look at it")}><p>{t("Your points are here and in the grade book as soon as they are given.")}</p></Notice> : null}
       <div class="ax-score-main">
-        <p class="ax-headline-number"><bdi dir="ltr">{points((submission.score ?? 0) * weight)}<small> / {points(weight)}</small></bdi></p>
+        <p class="ax-headline-number">{waits ? "–" : <bdi dir="ltr">{points((submission.score ?? 0) * weight)}<small> / {points(weight)}</small></bdi>}</p>
         <div>
           <p class="ax-headline-sentence">{submission.value !== null ? t("{value} {metric} on the hidden pictures.", { value: percent(submission.value), metric: metricName(metric) }) : null}</p>
           {changed ? <p>{t("Your grader changed the score from {old} to {fresh} points.", { old: points((submission.automatic_score ?? 0) * weight), fresh: points((submission.score ?? 0) * weight) })}</p> : null}
           <p class="ax-hint"><Time value={submission.created_at} />{" · "}
-            {grade && grade.earned > 0 ? t("Your grade in the course: {earned} of {possible} points.", { earned: points(grade.earned), possible: points(grade.possible) }) : t("On its way to the grade book.")}</p>
+            {grade && grade.earned > 0 ? t("Your grade in the course: {earned} of {possible} points.", { earned: points(grade.earned), possible: points(grade.possible) }) : waits ? t("Not in the grade book yet.") : t("On its way to the grade book.")}</p>
         </div>
       </div>
+      <RubricPoints submission={submission} />
       {comments.length > 0 ? (
         <ul class="ax-comments">
-          {comments.map((review) => <li key={review.id}><p class="ax-prewrap"><bdi>{review.comment}</bdi></p><p class="ax-hint">{t("Your grader")} · <Time value={review.created_at} /></p></li>)}
+          {comments.map((review) => <li key={review.id}>{review.returns ? <p><span class="ax-badge ax-badge-changed">{t("returned")}</span></p> : null}<p class="ax-prewrap"><bdi>{review.comment}</bdi></p><p class="ax-hint">{t("Your grader")} · <Time value={review.created_at} /></p></li>)}
         </ul>
       ) : null}
     </section>

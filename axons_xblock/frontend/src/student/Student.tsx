@@ -34,7 +34,7 @@ export function Student({ session }: { session: Session }) {
       ) : null}
       <Banner session={session} state={state} />
       {canGrade && tab === "submissions" ? (
-        <Lazy load={() => import("../staff/Submissions").then((m) => m.Submissions)} session={session} state={state} rows={8} />
+        <Lazy load={() => import("../staff/Desk").then((m) => m.Desk)} session={session} state={state} rows={8} />
       ) : null}
       {canGrade && tab === "submissions" ? <Lazy load={() => import("../staff/Leakage").then((m) => m.Leaks)} session={session} rows={3} /> : null}
       {canGrade && tab === "class" ? <Lazy load={() => import("../staff/Overview").then((m) => m.Overview)} session={session} rows={8} /> : null}

@@ -20,7 +20,8 @@ export function Confusion({ matrix, classes, chosen, onChoose }: { matrix: numbe
     table.current?.querySelector<HTMLElement>(`[data-cell="${next.row}-${next.column}"]`)?.focus();
   };
   return (
-    <div class="ax-table-scroll">
+    // Without buttons inside, the keyboard needs the frame itself to scroll it.
+    <div class="ax-table-scroll" {...(onChoose ? {} : { tabIndex: 0, role: "region", "aria-label": t("Confusion matrix") })}>
       <table class="ax-confusion" ref={table}>
         <caption class="ax-visually-hidden">{t("Confusion matrix: rows are what pictures show, columns what the model said")}</caption>
         <thead>
