@@ -6,6 +6,7 @@ staff, who try the exercise, are left out.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
@@ -45,7 +46,7 @@ class Overview:
     failures: dict[str, int]
 
 
-def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Project]:
+def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Any]:
     """The learners' projects in the caller's exercise, each with its `standing`."""
     moment = now or timezone.now()
     newest = _trainings().order_by("-created_at", "-pk")
@@ -67,10 +68,10 @@ def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Project]:
     )
 
 
-def learners_in_detail(caller: Caller) -> QuerySet[Project]:
+def learners_in_detail(caller: Caller) -> QuerySet[Any]:
     """`learners` with `runs`, `failed_runs`, `last_run_at`, `last_failure`, `best_score` (0..1), `compute_time`."""
     newest = _trainings().order_by("-created_at", "-pk")
-    return learners(caller).annotate(
+    detailed: QuerySet[Any] = learners(caller).annotate(
         runs=_count(_trainings()),
         failed_runs=_count(_trainings().filter(state=State.FAILED)),
         last_run_at=Subquery(newest.values("created_at")[:1]),
@@ -82,6 +83,7 @@ def learners_in_detail(caller: Caller) -> QuerySet[Project]:
         best_score=_best_score(),
         compute_time=exercise_time(OuterRef("pk")),
     )
+    return detailed
 
 
 def overview_of(caller: Caller) -> Overview:

@@ -11,7 +11,7 @@ let block: { destroy: () => void };
 let calls: [string, Body][];
 let answers: Record<string, (body: Body) => unknown>;
 const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
-const press = async (words: string) => { button(words).click(); await wait(); };
+const press = async (words: string) => { await until(() => Boolean(button(words))); button(words).click(); await wait(); };
 
 beforeEach(async () => {
   host = document.body.appendChild(document.createElement("div"));

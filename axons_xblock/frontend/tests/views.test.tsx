@@ -17,7 +17,7 @@ const wait = async (milliseconds = 30) => act(async () => { await new Promise((r
 const until = async (condition: () => boolean) => { for (let i = 0; i < 200 && !condition(); i += 1) await wait(10); };
 const text = () => host.textContent ?? "";
 const button = (words: string) => [...host.querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
-const press = async (words: string) => { button(words).click(); await wait(); };
+const press = async (words: string) => { await until(() => Boolean(button(words))); button(words).click(); await wait(); };
 const sent = (name: string) => calls.filter(([handler]) => handler === name).map(([, body]) => body);
 async function type(input: HTMLInputElement | HTMLSelectElement, value: string, kind = "change") {
   input.value = value;
