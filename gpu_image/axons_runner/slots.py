@@ -167,6 +167,8 @@ class Slot(threading.Thread):
 
     def _run_child(self, assignment: dict[str, Any], attempt: Attempt, work_dir: Path) -> Ending:
         """Run the job in the child and return how it ended. Raises Superseded."""
+        if self.shutdown.begun():  # the claim was under way when SIGTERM came: the next runner begins it at once
+            return Ending("released")
         try:
             child = self._warm_child()
             child.pipe.send(("run", assignment, str(work_dir)))
