@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pynvml  # type: ignore[import-untyped]
 import requests
 
 import axons_runner
@@ -87,8 +88,6 @@ def scratch_space(folder: Path, needed: int = FREE_BYTES) -> Finding:
 
 def nvml(device: Path = Path("/dev/nvidia0")) -> Finding:
     """Whether the GPU's figures can be read, where there is a GPU."""
-    import pynvml
-
     try:
         pynvml.nvmlInit()
         count = pynvml.nvmlDeviceGetCount()
