@@ -20,6 +20,7 @@ from tests.xblock.platform import (
 from tests.xblock.support import ADA, BOB, GRACE, TrainingService, call, error, make_block, settings
 
 STAFF = [
+    ("staff_desk", {"action": "list"}),
     ("staff_submissions", {}),
     ("staff_leakage", {}),
     ("staff_review", {"submission": "s-1", "score": 0.5, "comment": "", "idempotency_key": "k"}),
