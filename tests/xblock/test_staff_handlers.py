@@ -20,6 +20,7 @@ from tests.xblock.platform import (
 from tests.xblock.support import ADA, BOB, GRACE, TrainingService, call, error, make_block, settings
 
 STAFF = [
+    ("staff_desk", {"action": "list"}),
     ("staff_submissions", {}),
     ("staff_leakage", {}),
     ("staff_overview", {}),
