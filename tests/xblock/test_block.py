@@ -387,6 +387,8 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "staff_overview",
         "staff_overview_learners",
         "staff_not_started",
+        "staff_desk",
+        "desk",
         "studio_load",
         "studio_save",
         "grade",

@@ -51,6 +51,7 @@ class DeskTaskAdmin(ReadOnlyAdmin):
 class DeskLinkAdmin(ReadOnlyAdmin):
     list_display = ("id", "exercise_id", "expires_at", "used_at")
     fields = ("exercise", "expires_at", "used_at", "created_at")
+    search_fields = ("=id",)
     ordering = ("-created_at",)
 
 

@@ -133,7 +133,7 @@ class TestRows:
 
 def test_no_other_table_knows_a_learner() -> None:
     """A model with a learner's id that erasure does not know would keep it for ever: teach `learner_erase` first."""
-    names = ("learner", "grader", "deleted_by")
+    names = ("learner", "grader", "deleted_by", "actor", "locked_by")
     found = {
         f"{model.__name__}.{field.name}"
         for model in apps.get_models()
@@ -141,11 +141,15 @@ def test_no_other_table_knows_a_learner() -> None:
         if field.name in names and not field.is_relation
     }
     assert found == {
+        "AuditEntry.actor",
         "ComputeUse.learner",
+        "DeskLink.grader",
+        "DeskTask.grader",
         "IdempotentAnswer.learner",
         "LearnerTurn.learner",
         "Project.learner",
         "Review.grader",
+        "Submission.locked_by",
         "Trash.deleted_by",
     }
 
