@@ -384,6 +384,8 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "staff_submissions",
         "staff_review",
         "staff_leakage",
+        "staff_desk",
+        "desk",
         "studio_load",
         "studio_save",
         "grade",
