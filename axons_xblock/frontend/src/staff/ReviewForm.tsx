@@ -100,7 +100,7 @@ export function ReviewForm({ api, submission, weight, onChange, onLock }: Props)
           {({ id, describedBy, invalid }) => <textarea id={id} rows={3} maxLength={4000} value={comment} aria-describedby={describedBy} aria-invalid={invalid} onInput={(event) => setComment(event.currentTarget.value)} />}
         </Field>
         {scored && !submission.returned_at ? (
-          <label class="ax-check"><input type="checkbox" checked={returns} onChange={(event) => setReturns(event.currentTarget.checked)} /> {t("Give back for revision; the try is the student’s again")}</label>
+          <label class="ax-check"><input type="checkbox" checked={returns} onInput={(event) => setReturns(event.currentTarget.checked)} /> {t("Give back for revision; the try is the student’s again")}</label>
         ) : null}
         <div class="ax-row">
           <Button type="submit" look="primary" busy={save.busy} disabled={nothing}>{returns ? t("Give back") : value.trim() !== "" ? t("Save score") : rubricChanged ? t("Save points") : t("Save comment")}</Button>
