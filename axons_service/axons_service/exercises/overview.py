@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Count, Exists, F, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, Exists, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -131,6 +131,5 @@ def _count(jobs: QuerySet[Job]) -> Coalesce:
 def _best_score() -> Subquery:
     """As `grading.selectors.best_score` says of one project."""
     scored = Submission.objects.filter(project=OuterRef("pk"), state=Submission.State.SCORED).order_by()
-    score = Coalesce(F("override_score"), F("automatic_score"))
-    best = scored.values("project").annotate(best=Max(score, output_field=FloatField())).values("best")
+    best = scored.values("project").annotate(best=Max("final_score")).values("best")
     return Subquery(best, output_field=FloatField())
