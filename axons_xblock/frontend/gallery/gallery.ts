@@ -40,6 +40,7 @@ const CASES: Record<string, Case> = {
   "try": student(f.bundle(history)),
   "try-answer": student(f.bundle({ ...history, predictions: tried })),
   "hand-in": student(f.bundle(history)),
+  "hand-in-rubric": student(f.bundle({ ...history, spec: { ...f.SPEC, grading: { ...f.SPEC.grading, rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } } as never)),
   "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
   "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),
   "hand-in-failed": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "failed", value: null, score: null, automatic_score: null, failure: { class: "infrastructure", message: "The machine was lost while your model was scored. No try was used; hand it in again." } }], tries: { used: 3, max: 3, left: 0 } })),
@@ -60,6 +61,7 @@ const CASES: Record<string, Case> = {
   "staff-long": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: (body) => ok(f.desk(body, f.DESK_LIST.map((each) => ({ ...each, name: LONG })))), staff_leakage: () => ok({ results: [], next: null }) }),
   "desk": { view: "desk", open: () => ok(f.bundle(history, { user: { role: "grader", can_grade: true } })), more: { staff_desk: (body) => ok(f.desk(body)), staff_leakage: () => ok({ results: [f.LEAK], next: null }) } },
   "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
+  "studio-rubric": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.STUDIO.spec, grading: { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }], rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } }) } },
   "studio-errors": {
     view: "studio",
     more: {

@@ -1,7 +1,7 @@
 /** One submission: on one side what it is, on the other what graders say about it. */
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { DeskApi, DeskSubmission } from "../core/desk";
-import { absolute, percent, points, significant } from "../core/format";
+import { absolute, percent, points } from "../core/format";
 import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import type { Submission } from "../core/types";
@@ -91,7 +91,7 @@ function Facts({ found, weight }: { found: DeskSubmission; weight: number }) {
   return (
     <dl class="ax-small-facts">
       <div><dt>{t("Points")}</dt><dd><bdi dir="ltr"><strong>{score(submission.score)}</strong> / {points(weight)}</bdi></dd></div>
-      {submission.value === null ? null : <div><dt>{metricName(submission.metric)}</dt><dd>{significant(submission.value, 4)}</dd></div>}
+      {submission.value === null ? null : <div><dt>{t("On the hidden test set")}</dt><dd>{percent(submission.value)} <span class="ax-hint">{metricName(submission.metric)}</span></dd></div>}
       <div><dt>{t("Automatic")}</dt><dd>{score(submission.automatic_score)}</dd></div>
       {submission.rule !== "automatic" && submission.rule ? <div><dt>{t("By rubric")}</dt><dd>{score(submission.rubric_score)}</dd></div> : null}
       <div><dt>{t("Handed in")}</dt><dd>{absolute(submission.created_at)}</dd></div>

@@ -3,12 +3,44 @@ import { useState } from "preact/hooks";
 import { absolute, percent, points } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
-import type { Submission } from "../core/types";
+import type { Criterion, Grading, Submission } from "../core/types";
 import { hyperparameterSummary, metricName, modelName, runName } from "../core/words";
 import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics";
 import { Thresholds } from "../ui/thresholds";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
+
+/** The part of the points, 0 to 1, that the hidden test set decides. */
+export function hiddenShare(grading: Grading): number {
+  return grading.rule === "rubric" ? 0 : grading.rule === "mixed" ? 1 - (grading.rubric_share ?? 0.5) : 1;
+}
+
+/** Who gives the points, before anything is handed in. */
+export function howGraded(grading: Grading): string {
+  if (grading.rule === "rubric") return t("A grader looks at your model and gives the points by the rubric below. The best score counts.");
+  if (grading.rule === "mixed") {
+    const share = 1 - hiddenShare(grading);
+    return t("{hidden} of the points come from hidden pictures that nobody has trained on, {rubric} from a grader, by the rubric below. The best score counts.", { hidden: percent(1 - share, 0), rubric: percent(share, 0) });
+  }
+  return t("Your model is scored on hidden pictures that nobody has trained on. The best score counts.");
+}
+
+function Criteria({ rubric }: { rubric: Criterion[] }) {
+  const whole = rubric.reduce((sum, each) => sum + each.points, 0);
+  return (
+    <section class="ax-wash">
+      <h4>{t("What the grader looks for")}</h4>
+      <ul class="ax-criteria">
+        {rubric.map((each) => (
+          <li key={each.id}>
+            <strong><bdi>{each.title}</bdi></strong> <span class="ax-hint">{t("{n} of {all} points", { n: points(each.points), all: points(whole) })}</span>
+            {each.help ? <p><bdi>{each.help}</bdi></p> : null}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
 
 export function HandIn() {
   const { session, state, project, model, chooseModel, go } = useDesk();
@@ -26,11 +58,14 @@ export function HandIn() {
   const best = submissions.reduce<Submission | null>((top, each) => (each.value !== null && (top === null || each.value > (top.value ?? 0)) ? each : top), null);
   return (
     <>
-      <p class="ax-lead">{t("Your model is scored on hidden pictures that nobody has trained on. The best score counts.")}</p>
-      <section class="ax-wash">
-        <h4>{t("What the score means")}</h4>
-        <Thresholds grading={grading} weight={state.weight} value={best?.value ?? null} />
-      </section>
+      <p class="ax-lead">{howGraded(grading)}</p>
+      {grading.rule === "rubric" ? null : (
+        <section class="ax-wash">
+          <h4>{t("What the score means")}</h4>
+          <Thresholds grading={grading} weight={state.weight * hiddenShare(grading)} value={best?.value ?? null} />
+        </section>
+      )}
+      {grading.rubric?.length ? <Criteria rubric={grading.rubric} /> : null}
 
       {submissions.length > 0 ? <Latest submission={submissions[0]!} weight={state.weight} grade={state.grade} metric={grading.metric} /> : null}
 

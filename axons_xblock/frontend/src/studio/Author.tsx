@@ -4,6 +4,7 @@ import { number, points, significant } from "../core/format";
 import { t } from "../core/i18n";
 import { Api } from "../core/api";
 import { Session, SessionContext } from "../core/session";
+import { hiddenShare, howGraded } from "../student/HandIn";
 import { Student } from "../student/Student";
 import { boundOf } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";
@@ -53,7 +54,9 @@ export function Author({ args, runtime, element }: { args: Args; runtime: Runtim
         {training && spec.grading ? (
           <>
             <h3 class="ax-small-title">{t("What the score means")}</h3>
-            <Thresholds grading={spec.grading} weight={weight} />
+            <p>{howGraded(spec.grading)}</p>
+            {spec.grading.rule === "rubric" ? null : <Thresholds grading={spec.grading} weight={weight * hiddenShare(spec.grading)} />}
+            {spec.grading.rubric ? <ul class="ax-words">{spec.grading.rubric.map((each) => <li key={each.id}><bdi>{each.title}</bdi> · {points(each.points)}</li>)}</ul> : null}
             {spec.hidden_test_set ? <p class="ax-hint">{t("Scored on the hidden test set “{name}”.", { name: spec.hidden_test_set })}</p> : <Notice kind="warning"><p>{t("Choose a hidden test set: without one nothing can be scored.")}</p></Notice>}
           </>
         ) : null}

@@ -5,6 +5,7 @@ import { t } from "../core/i18n";
 import { boundOf, parse } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";
 import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
+import { settled } from "./RubricEditor";
 import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TrainingSection, type FormPart } from "./sections";
 
 const GRADING = { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }] };
@@ -26,7 +27,7 @@ function withKind(wished: Spec): Spec {
   const spec = Number.isNaN(wished.compute_minutes_per_learner) ? { ...wished, compute_minutes_per_learner: 0 } : wished;
   if (spec.kind === "inference") return { ...spec, starter_set: null, hidden_test_set: null, own_pictures: false, grading: null, architectures: [], max_tries: 0 };
   const thresholds = spec.grading ? [...spec.grading.thresholds].sort((a, b) => a.at_least - b.at_least) : [];
-  return { ...spec, model: null, grading: spec.grading ? { ...spec.grading, thresholds } : null, hidden_test_set: spec.grading ? spec.hidden_test_set : null };
+  return { ...spec, model: null, grading: spec.grading ? settled({ ...spec.grading, thresholds }) : null, hidden_test_set: spec.grading ? spec.hidden_test_set : null };
 }
 
 /** A spec may lack what its kind does not need; the form can show every kind. */

@@ -14,7 +14,7 @@ function shown(share: number): string {
 
 export function ThresholdEditor({ grading, weight, errors, onChange }: Props) {
   const change = (place: number, fresh: Partial<Threshold>) => onChange({ ...grading, thresholds: grading.thresholds.map((each, i) => (i === place ? { ...each, ...fresh } : each)) });
-  const wrong = Object.entries(errors).filter(([field]) => /^(spec\.)?grading/.test(field));
+  const wrong = Object.entries(errors).filter(([field]) => /^(spec\.)?grading(\.thresholds|\.metric|$)/.test(field));
   return (
     <fieldset class="ax-threshold-editor">
       <legend>{t("What the score means")}</legend>

@@ -3,10 +3,12 @@ import { number, significant } from "../core/format";
 import { t, tn } from "../core/i18n";
 import type { Bound, Grading, Library, LibrarySet, Spec } from "../core/types";
 import { architectureDescription, architectureTitle } from "../core/words";
+import { hiddenShare } from "../student/HandIn";
 import { boundOf, parse } from "../student/Hyper";
 import { Field, Notice } from "../ui/basics";
 import { useUid } from "../ui/uid";
 import { FurtherChoices } from "./FurtherChoices";
+import { RuleChoice } from "./RubricEditor";
 import { ThresholdEditor } from "./ThresholdEditor";
 
 export interface FormPart { spec: Spec; library: Library | null; errors: Record<string, string>; change: (fresh: Partial<Spec>) => void }
@@ -163,7 +165,8 @@ export function GradeSection({ spec, library, errors, change, weight, suggestion
             label={t("Hidden test set")} help={t("Students never see these pictures.")} none={t("Choose a set")} field="hidden_test_set"
             sets={library?.hidden_test_sets ?? null} value={spec.hidden_test_set} error={errorOf(errors, "hidden_test_set")} onChange={(hidden_test_set) => change({ hidden_test_set })}
           />
-          <ThresholdEditor grading={spec.grading} weight={weight} errors={errors} onChange={(grading) => change({ grading })} />
+          <RuleChoice grading={spec.grading} errors={errors} onChange={(grading) => change({ grading })} />
+          {spec.grading.rule === "rubric" ? null : <ThresholdEditor grading={spec.grading} weight={weight * hiddenShare(spec.grading)} errors={errors} onChange={(grading) => change({ grading })} />}
           <Field label={t("Tries")} hint={t("0 means no limit")} error={errorOf(errors, "max_tries")} help={t("Only a scored submission uses a try; faults of ours never do.")}>
             {({ id, describedBy, invalid }) => (
               <input id={id} data-field="max_tries" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(spec.max_tries) ? String(spec.max_tries) : ""} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => change({ max_tries: parse(event.currentTarget.value) })} />
