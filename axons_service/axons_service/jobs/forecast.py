@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from statistics import median
 
-from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from axons_service.compute.models import CourseLimits, Pool, Runner
@@ -16,7 +15,7 @@ from axons_service.jobs.allowance import claimable_count
 from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
-from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times
+from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times, way_of
 from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
 
@@ -149,7 +148,7 @@ def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> 
         "pk",
         "spec",
         "kind",
-        KeyTextTransform("architecture", "hyperparameters"),
+        way_of("hyperparameters"),
         "created_at",
         "attempt",
         "turn",
@@ -157,8 +156,8 @@ def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> 
         "turn__course_turn",
     )
     found: list[Waiting] = []
-    for pk, spec, kind, architecture, created_at, attempt, turn, served_at, course in rows:
-        key: WorkKey = (spec, kind, architecture)
+    for pk, spec, kind, way, created_at, attempt, turn, served_at, course in rows:
+        key: WorkKey = (spec, kind, way)
         if turn is None or course not in courses:
             found.append(Waiting(pk, key, created_at, attempt > 0))
         else:
@@ -175,12 +174,12 @@ def _held(pool_id: int, is_inference: bool) -> dict[int, tuple[WorkKey, datetime
         "runner",
         "job__spec",
         "job__kind",
-        KeyTextTransform("architecture", "job__hyperparameters"),
+        way_of("job__hyperparameters"),
         "started_at",
         "job__turn__course_turn__limits",
     )
     return {
-        runner: ((spec, kind, architecture), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
-        for runner, spec, kind, architecture, started_at, limits in living
+        runner: ((spec, kind, way), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
+        for runner, spec, kind, way, started_at, limits in living
         if runner is not None
     }

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from axons_service.jobs.models import NEVER
 
-WorkKey = tuple[int, str, str | None]
+WorkKey = tuple[int, str, str]  # spec, kind, and the way in which it computes
 Rank = tuple[datetime, datetime, int]
 
 

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from statistics import fmean
 
+from django.db.models import TextField, Value
 from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Concat
 
 from axons_service.compute.models import Pool, Runner
 from axons_service.jobs.estimate import Measured
@@ -18,7 +20,7 @@ STARTED = 50  # newest machines that count
 
 
 class RunTimes:
-    """Run times of one pool, from the most alike to the least: same spec, same kind and architecture, same kind."""
+    """Run times of one pool, from the most alike to the least: same spec, same kind and way, same kind."""
 
     def __init__(self) -> None:
         self._by: dict[tuple[object, ...], list[float]] = defaultdict(list)
@@ -38,14 +40,20 @@ class RunTimes:
 
     def mean(self, kinds: Iterable[str]) -> float | None:
         """Mean seconds of the work of these kinds, as it came; null when none was measured."""
-        known = [each for kind in kinds if (each := self.of((0, kind, None))) is not None]
+        known = [each for kind in kinds if (each := self.of((0, kind, ""))) is not None]
         seconds = [second for each in known for second in each.seconds]
         return fmean(seconds) if seconds else None
 
 
+def way_of(hyperparameters: str) -> Concat:
+    """How a job computes, as far as its run time hangs on it: the network, and what of it learns."""
+    parts = [KeyTextTransform(name, hyperparameters) for name in ("architecture", "fine_tuning")]
+    return Concat(parts[0], Value(" "), parts[1], output_field=TextField())
+
+
 def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:
-    spec, kind, architecture = key
-    return {"spec": (spec, kind, architecture), "kind": (kind, architecture), "pool": (kind,)}
+    spec, kind, way = key
+    return {"spec": (spec, kind, way), "kind": (kind, way), "pool": (kind,)}
 
 
 def run_times(pool_id: int, kinds: list[str]) -> RunTimes:
@@ -55,12 +63,10 @@ def run_times(pool_id: int, kinds: list[str]) -> RunTimes:
         done = Attempt.objects.filter(
             job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
         ).order_by("-job__finished_at")
-        rows = done.values_list(
-            "job__spec", KeyTextTransform("architecture", "job__hyperparameters"), "started_at", "ended_at"
-        )
-        for spec, architecture, started_at, ended_at in rows[:MEASURED]:
+        rows = done.values_list("job__spec", way_of("job__hyperparameters"), "started_at", "ended_at")
+        for spec, way, started_at, ended_at in rows[:MEASURED]:
             if ended_at is not None:
-                found.add((spec, kind, architecture), (ended_at - started_at).total_seconds())
+                found.add((spec, kind, way), (ended_at - started_at).total_seconds())
     return found
 
 

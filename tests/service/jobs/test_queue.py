@@ -118,6 +118,18 @@ def test_a_runner_is_measured_from_its_order_to_its_first_claim(world: World) ->
     assert Runner.objects.get(pk=runner.pk).ready_at == first
 
 
+def test_a_run_in_which_more_learns_is_not_measured_by_one_in_which_less_does(world: World) -> None:
+    measure(world, [10.0] * 20, fine_tuning="frozen")
+    measure(world, [1000.0] * 20, fine_tuning="full")
+    world.running()
+    quick, slow, last = (world.training() for _ in range(3))
+    for job, learns in ((quick, "frozen"), (slow, "full")):
+        Job.objects.filter(pk=job.pk).update(hyperparameters={**job.hyperparameters, "fine_tuning": learns})
+    found = places([quick, slow, last])
+    assert (found[last.pk].eta_seconds or 0) - (found[slow.pk].eta_seconds or 0) > 700
+    assert (found[slow.pk].eta_seconds or 0) - (found[quick.pk].eta_seconds or 0) < 100
+
+
 def test_no_machine_is_counted_on_for_what_a_limit_holds_back(world: World) -> None:
     measure(world, [1000.0] * 20)
     jobs = [world.training() for _ in range(12)]
@@ -171,7 +183,7 @@ def test_what_the_places_say_is_what_the_claims_do(world: World) -> None:
         assert done == said
 
 
-def measure(world: World, seconds: list[float]) -> None:
+def measure(world: World, seconds: list[float], **hyperparameters: str) -> None:
     """Finished trainings that took so long, in the world's exercise."""
     now = timezone.now()
     jobs = Job.objects.bulk_create(
@@ -184,7 +196,7 @@ def measure(world: World, seconds: list[float]) -> None:
             idempotency_key=uuid.uuid4().hex,
             request_sha256="0" * 64,
             time_limit_seconds=60,
-            hyperparameters={"architecture": "small_cnn", "epochs": 2},
+            hyperparameters={"architecture": "small_cnn", "epochs": 2, **hyperparameters},
             finished_at=now,
             attempt=1,
         )
