@@ -17,7 +17,7 @@ FENCING ?= on
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-runner simulate services deploy-check deploy-tools \
+.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-desk bench-runner simulate services deploy-check deploy-tools \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -68,6 +68,9 @@ services-stop: ## stop what `make services` started
 
 bench-service: setup ## the service's figures (QUICK=1 checks the script, WRITE=docs/performance.md writes the page)
 	@QUICK="$(QUICK)" WRITE="$(WRITE)" $(PY) -m tests.benchmarks.service
+
+bench-desk: setup ## the graders' and the educator's pages with 10 and with 10,000 submissions, on the PostgreSQL of make services
+	@$(SERVERS) AXONS_TEST_DATABASE_URL="$${AXONS_TEST_POSTGRES_URL:?run make services first}" $(PY) -m tests.benchmarks.desk
 
 bench-runner: setup ## the runner's figures beside plain scripts (QUICK=1 checks the script, WRITE=docs/performance.md writes its section)
 	@QUICK="$(QUICK)" WRITE="$(WRITE)" $(PY) -m tests.benchmarks.runner

@@ -9,17 +9,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Case, Count, Exists, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, Exists, F, FloatField, Max, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
 from axons_service.grading.models import Submission
-from axons_service.jobs.allowance import exercise_time
+from axons_service.jobs.allowance import exercise_time, training_time
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import State
 from axons_service.sites.callers import Caller
 
+TEXT = models.TextField()
+COUNTED = [Submission.State.SCORING, Submission.State.SCORED]
 BINS = 10  # of the scores' histogram, each a tenth wide
 NO_RUN_AFTER = timedelta(days=1)
 
@@ -49,37 +51,33 @@ class Overview:
 def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Any]:
     """The learners' projects in the caller's exercise, each with its `standing`."""
     moment = now or timezone.now()
-    newest = _trainings().order_by("-created_at", "-pk")
-    handed_in = Submission.objects.filter(
-        project=OuterRef("pk"), state__in=[Submission.State.SCORING, Submission.State.SCORED]
+    handed_in = Submission.objects.filter(project=OuterRef("pk"), state__in=COUNTED)
+    by_newest_run = _newest_run(
+        Case(When(state=State.FAILED, then=Value(Standing.FAILING)), default=Value(Standing.WORKING), output_field=TEXT)
     )
-    return Project.objects.filter(
-        exercise__site=caller.site, exercise__usage_key=caller.usage, is_staff=False
-    ).annotate(
-        newest_state=Subquery(newest.values("state")[:1]),
+    without_run = Case(
+        When(created_at__lt=moment - NO_RUN_AFTER, then=Value(Standing.NO_RUN)),
+        default=Value(Standing.OPENED),
+        output_field=TEXT,
+    )
+    ours = Project.objects.filter(exercise__site=caller.site, exercise__usage_key=caller.usage, is_staff=False)
+    return ours.annotate(
         standing=Case(
             When(Exists(handed_in), then=Value(Standing.HANDED_IN)),
-            When(newest_state=State.FAILED, then=Value(Standing.FAILING)),
-            When(newest_state__isnull=False, then=Value(Standing.WORKING)),
-            When(created_at__lt=moment - NO_RUN_AFTER, then=Value(Standing.NO_RUN)),
-            default=Value(Standing.OPENED),
-            output_field=models.CharField(),
-        ),
+            default=Coalesce(by_newest_run, without_run),
+            output_field=TEXT,
+        )
     )
 
 
 def learners_in_detail(caller: Caller) -> QuerySet[Any]:
     """`learners` with `runs`, `failed_runs`, `last_run_at`, `last_failure`, `best_score` (0..1), `compute_time`."""
-    newest = _trainings().order_by("-created_at", "-pk")
+    failure = Case(When(state=State.FAILED, then=F("failure_message")), default=Value(""), output_field=TEXT)
     detailed: QuerySet[Any] = learners(caller).annotate(
         runs=_count(_trainings()),
         failed_runs=_count(_trainings().filter(state=State.FAILED)),
-        last_run_at=Subquery(newest.values("created_at")[:1]),
-        last_failure=Case(
-            When(newest_state=State.FAILED, then=Subquery(newest.values("failure_message")[:1])),
-            default=Value(""),
-            output_field=models.TextField(),
-        ),
+        last_run_at=_newest_run(F("created_at")),
+        last_failure=Coalesce(_newest_run(failure), Value(""), output_field=TEXT),
         best_score=_best_score(),
         compute_time=exercise_time(OuterRef("pk")),
     )
@@ -88,34 +86,40 @@ def learners_in_detail(caller: Caller) -> QuerySet[Any]:
 
 def overview_of(caller: Caller) -> Overview:
     """The whole class, in four queries."""
-    everyone = learners(caller)
-    counted = everyone.order_by().values_list("standing").annotate(Count("pk"))
+    counted = learners(caller).order_by().values_list("standing").annotate(Count("pk"))
     standings = dict.fromkeys(Standing.values, 0) | dict(counted)
+    ours = {"exercise__site": caller.site, "exercise__usage_key": caller.usage, "is_staff": False}
+    of_projects = {f"project__{name}": value for name, value in ours.items()}
+    scored = Submission.objects.filter(**of_projects, state=Submission.State.SCORED).order_by()
     scores = [0] * BINS
-    for best in learners(caller).annotate(best=_best_score()).filter(best__isnull=False).values_list("best", flat=True):
-        scores[min(BINS - 1, int(best * BINS))] += 1
-    trainings = Job.objects.filter(
-        project__exercise__site=caller.site,
-        project__exercise__usage_key=caller.usage,
-        project__is_staff=False,
-        kind=Job.Kind.TRAINING,
+    for best in scored.values("project").annotate(best=Max("final_score")).values_list("best", flat=True):
+        scores[min(BINS - 1, int((best or 0) * BINS))] += 1
+    by_end = (
+        Job.objects.filter(**of_projects, kind=Job.Kind.TRAINING)
+        .order_by()
+        .values_list("state", "failure_class")
+        .annotate(Count("pk"))
     )
-    by_end = trainings.order_by().values_list("state", "failure_class").annotate(Count("pk"))
     runs = 0
     failures: dict[str, int] = {}
     for state, failure_class, count in by_end:
         runs += count
         if state == State.FAILED:
             failures[failure_class] = failures.get(failure_class, 0) + count
-    times = everyone.annotate(time=exercise_time(OuterRef("pk"))).aggregate(total=models.Sum("time"))
     return Overview(
         standings=standings,
         scores=scores,
         runs=runs,
         failed_runs=sum(failures.values()),
         failures=failures,
-        compute_time=times["total"] or timedelta(),
+        compute_time=training_time({f"job__{name}": value for name, value in of_projects.items()}),
     )
+
+
+def _newest_run(value: Any) -> Subquery:
+    """A value of the newest training of the project that the outer query is at; null without one."""
+    newest = _trainings().order_by("-created_at", "-pk")
+    return Subquery(newest.annotate(wanted=value).values("wanted")[:1])
 
 
 def _trainings() -> QuerySet[Job]:

@@ -131,8 +131,19 @@ def _course_over(minutes: str, learner: Value | OuterRef) -> Q:
 
 def exercise_time(project: OuterRef) -> Coalesce:
     """How long the training slot worked for a project, our own faults not counted: a duration."""
-    ended = Attempt.objects.filter(job__project=project, ended_at__isnull=False).order_by()
-    counted = ended.exclude(job__kind=Job.Kind.INFERENCE).exclude(failure_class__in=RETRIED)
-    length = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
-    total = counted.values("job__project").annotate(total=Sum(length)).values("total")
+    total = _counted(job__project=project).values("job__project").annotate(total=Sum(_LENGTH)).values("total")
     return Coalesce(Subquery(total, output_field=DurationField()), Value(timedelta(), DurationField()))
+
+
+def training_time(attempts: Mapping[str, Any]) -> timedelta:
+    """How long the training slot worked for the attempts that the conditions name, our own faults not counted."""
+    return _counted(**attempts).aggregate(total=Sum(_LENGTH))["total"] or timedelta()
+
+
+_LENGTH = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
+
+
+def _counted(**conditions: Any) -> QuerySet[Attempt]:
+    """Ended attempts that a budget counts."""
+    ended = Attempt.objects.filter(**conditions, ended_at__isnull=False).order_by()
+    return ended.exclude(job__kind=Job.Kind.INFERENCE).exclude(failure_class__in=RETRIED)

@@ -166,12 +166,11 @@ def learner_project(lms: builders.Lms, learner: str) -> Project:
     return builders.project(builders.Caller(lms, learner=learner))
 
 
-@pytest.fixture
-def world(course: builders.Lms, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The object store is a dictionary of sizes: these tests ask only whether an object is there."""
+def made_world(course: builders.Lms) -> World:
+    """Anna's project in a course that has its pool and its hidden set."""
     pool = Pool.objects.get(name="cpu")
     project = learner_project(course, "anna")
-    made = World(
+    return World(
         lms=course,
         pool=pool,
         project=project,
@@ -179,6 +178,12 @@ def world(course: builders.Lms, monkeypatch: pytest.MonkeyPatch) -> World:
         hidden=TrainingSet.objects.get(kind="hidden"),
         runner=Runner.objects.create(pool=pool, name="r1", state=Runner.State.ACTIVE),
     )
+
+
+@pytest.fixture
+def world(course: builders.Lms, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The object store is a dictionary of sizes: these tests ask only whether an object is there."""
+    made = made_world(course)
     monkeypatch.setattr(
         objects, "head", lambda key: {"bytes": made.objects[key], "etag": ""} if key in made.objects else None
     )
