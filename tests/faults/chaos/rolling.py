@@ -84,7 +84,7 @@ class Report:
             *told,
             *(f"restarted {name} under {running} running jobs" for name, running in self.restarts),
             f"attempts: {', '.join(f'{name} {count}' for name, count in sorted(self.outcomes.items()))}",
-            *(self.verdict.lines()[:6] if self.verdict else []),
+            *(self.verdict.lines() if self.verdict else []),
             f"failed jobs {self.failed}",
             f"lost events {len(self.lost_events)}",
         ]
