@@ -1,20 +1,21 @@
 """Where the real tools are that read deploy/: `make deploy-tools` installs them."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-TOOLS = ROOT / ".deploy-tools/bin"
+from tests.support import servers
+
+ROOT = servers.ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tools" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.needs_deploy_tools)
 
 
 @pytest.fixture(scope="session")
 def tools() -> Path:
     """The folder with tutor, hadolint and a Python that has compose_spec and promql_parser."""
-    if not (TOOLS / "tutor").exists():
-        sentence = "the tools of deploy/ are not installed: run make deploy-tools"
-        if os.environ.get("AXONS_REQUIRE_SERVICES") == "1":
-            pytest.fail(f"{sentence} (AXONS_REQUIRE_SERVICES=1)", pytrace=False)
-        pytest.skip(sentence)
-    return TOOLS
+    return Path(str(servers.deploy_tools()))

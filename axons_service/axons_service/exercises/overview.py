@@ -5,7 +5,7 @@ staff, who try the exercise, are left out.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from axons_service.exercises.models import Project
 from axons_service.grading.models import Submission
+from axons_service.grading.selectors import COUNTED
 from axons_service.jobs.allowance import exercise_time, training_time
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import State
 from axons_service.sites.callers import Caller
 
 TEXT = models.TextField()
-COUNTED = [Submission.State.SCORING, Submission.State.SCORED]
 BINS = 10  # of the scores' histogram, each a tenth wide
 NO_RUN_AFTER = timedelta(days=1)
 
@@ -48,15 +48,14 @@ class Overview:
     failures: dict[str, int]
 
 
-def learners(caller: Caller, now: datetime | None = None) -> QuerySet[Any]:
+def learners(caller: Caller) -> QuerySet[Any]:
     """The learners' projects in the caller's exercise, each with its `standing`."""
-    moment = now or timezone.now()
     handed_in = Submission.objects.filter(project=OuterRef("pk"), state__in=COUNTED)
     by_newest_run = _newest_run(
         Case(When(state=State.FAILED, then=Value(Standing.FAILING)), default=Value(Standing.WORKING), output_field=TEXT)
     )
     without_run = Case(
-        When(created_at__lt=moment - NO_RUN_AFTER, then=Value(Standing.NO_RUN)),
+        When(created_at__lt=timezone.now() - NO_RUN_AFTER, then=Value(Standing.NO_RUN)),
         default=Value(Standing.OPENED),
         output_field=TEXT,
     )

@@ -10,24 +10,25 @@ from axons_service.exercises.findings import Findings, is_share
 
 MAX_CRITERIA = 20
 MAX_POINTS = 1000
-RULES = ("automatic", "rubric", "mixed")
+AUTOMATIC, RUBRIC, MIXED = "automatic", "rubric", "mixed"
+RULES = (AUTOMATIC, RUBRIC, MIXED)
 _ID = re.compile(r"[a-z0-9_-]{1,40}")
 
 
 def check_rubric(findings: Findings, grading: dict[str, Any]) -> None:
     """Report what is wrong with a spec's `grading.rule`, `rubric` and `rubric_share`."""
-    rule = grading.get("rule", "automatic")
+    rule = grading.get("rule", AUTOMATIC)
     if rule not in RULES:
         findings.add("grading.rule", "The rule must be automatic, rubric or mixed.")
         return
-    if "rubric_share" in grading and not (rule == "mixed" and is_share(grading["rubric_share"])):
+    if "rubric_share" in grading and not (rule == MIXED and is_share(grading["rubric_share"])):
         findings.add("grading.rubric_share", "The rubric's share is a number between 0 and 1, for the rule mixed only.")
     rubric = grading.get("rubric")
     if rubric is None:
-        if rule != "automatic":
+        if rule != AUTOMATIC:
             findings.add("grading.rubric", "This rule needs a rubric of at least one criterion.")
         return
-    if rule == "automatic":
+    if rule == AUTOMATIC:
         findings.add("grading.rubric", "An automatic grade has no rubric; choose the rule rubric or mixed.")
     if not isinstance(rubric, list) or not 1 <= len(rubric) <= MAX_CRITERIA:
         findings.add("grading.rubric", f"A rubric has 1 to {MAX_CRITERIA} criteria.")

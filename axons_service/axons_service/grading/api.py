@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from axons_service.exercises.selectors import own_project
 from axons_service.grading import desk, reviews, selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
-from axons_service.operations.cursors import CURSOR, LIMIT, MAX_PAGE, PAGE, page_query
+from axons_service.operations.cursors import CURSOR, LIMIT, PageSerializer, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
 from axons_service.operations.idempotency import IDEMPOTENCY_HEADER, idempotency_key, idempotent, request_sha256
 from axons_service.operations.problems import Problem, ProblemSerializer
@@ -115,7 +115,7 @@ class SubmissionsSearchView(APIView):
     authentication_classes = [XBlockAuthentication]
     permission_classes = [IsStaff]
 
-    class InputSerializer(StrictSerializer, WishSerializer):
+    class InputSerializer(StrictSerializer, WishSerializer, PageSerializer):
         learners = serializers.ListField(
             child=serializers.CharField(max_length=128),
             max_length=desk.MAX_LEARNERS,
@@ -124,8 +124,6 @@ class SubmissionsSearchView(APIView):
             default=None,
             help_text="anonymous ids; null for everybody",
         )
-        cursor = serializers.CharField(required=False, default=None)
-        limit = serializers.IntegerField(required=False, default=PAGE, min_value=1, max_value=MAX_PAGE)
 
         class Meta:
             ref_name = "SubmissionsSearchRequest"

@@ -11,19 +11,18 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from axons_service.exercises.models import Exercise, Spec
 from axons_service.grading import regrades, selectors
 from axons_service.grading.models import DeskTask, Submission
+from axons_service.operations.claimed import ClaimLost, row_claim, rows_rescue
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 from axons_service.storage import objects
 
-MAX_TRIES = 3
-STALE = timedelta(seconds=60)
 BATCH = 25
 LIFE = timedelta(hours=24)
 OUR_FAULT = "It could not be finished. This is our fault; what was done stays done. Please start it again."
@@ -31,10 +30,6 @@ NAMES = {DeskTask.Kind.CSV: "submissions.csv", DeskTask.Kind.ZIP: "submissions.z
 TYPES = {DeskTask.Kind.CSV: "text/csv; charset=utf-8", DeskTask.Kind.ZIP: "application/zip"}
 
 logger = logging.getLogger(__name__)
-
-
-class ClaimLost(Exception):
-    """The task was stopped, or another worker has it."""
 
 
 def exercise_of(caller: Caller) -> Exercise:
@@ -122,10 +117,7 @@ def task_run(*, task_id: UUID, deadline: Callable[[], bool] = lambda: False) -> 
     """Do a task that waits, to its end; False when another worker has it, it was stopped, or `deadline` came first."""
     from axons_service.grading.desk_exports import export_write
 
-    now = timezone.now()
-    free = Q(beat_at__isnull=True) | Q(beat_at__lt=now - STALE)
-    waiting = DeskTask.objects.filter(free, pk=task_id, state=DeskTask.State.RUNNING, tries__lt=MAX_TRIES)
-    if waiting.update(beat_at=now, tries=F("tries") + 1, claim=F("claim") + 1) != 1:
+    if not row_claim(DeskTask.objects.filter(pk=task_id, state=DeskTask.State.RUNNING)):
         return False
     task = DeskTask.objects.select_related("exercise__site", "spec").get(pk=task_id)
     mine = DeskTask.objects.filter(pk=task.pk, claim=task.claim, state=DeskTask.State.RUNNING)
@@ -150,18 +142,13 @@ def task_run(*, task_id: UUID, deadline: Callable[[], bool] = lambda: False) -> 
 
 def desk_tasks_rescue(*, limit: int = 50) -> int:
     """Ask again for tasks whose message or worker was lost; fail those that did not get on in three claims."""
-    cutoff = timezone.now() - STALE
-    silent = Q(beat_at__lt=cutoff) | Q(beat_at__isnull=True, created_at__lt=cutoff)
-    lost = list(DeskTask.objects.filter(silent, state=DeskTask.State.RUNNING).order_by("created_at")[:limit])
-    for task in lost:
-        if task.tries >= MAX_TRIES:
-            logger.error("desk task %s: gave up after %s tries", task.pk, task.tries)
-            DeskTask.objects.filter(pk=task.pk, state=DeskTask.State.RUNNING).update(
-                state=DeskTask.State.FAILED, message=OUR_FAULT
-            )
-        else:
-            task_publish(task.pk)
-    return len(lost)
+    return rows_rescue(
+        DeskTask.objects.filter(state=DeskTask.State.RUNNING),
+        publish=task_publish,
+        failed=DeskTask.State.FAILED,
+        message=OUR_FAULT,
+        limit=limit,
+    )
 
 
 def task_key(task: DeskTask) -> str:

@@ -2,10 +2,9 @@
 
 from typing import Any
 
+from axons_service.exercises.rubrics import AUTOMATIC, RUBRIC
 from axons_service.grading.models import Submission
 
-AUTOMATIC, RUBRIC, MIXED = "automatic", "rubric", "mixed"
-RULES = (AUTOMATIC, RUBRIC, MIXED)
 DEFAULT_SHARE = 0.5
 
 

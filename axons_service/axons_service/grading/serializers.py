@@ -5,8 +5,9 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from axons_service.exercises.rubrics import RULES
 from axons_service.grading.models import Review, Submission
-from axons_service.grading.scoring import RULES, needs_review, rubric_of, rule_of
+from axons_service.grading.scoring import needs_review, rubric_of, rule_of
 from axons_service.jobs.schemas import FailureSerializer
 
 

@@ -11,9 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from axons_service.operations.claimed import ClaimLost, row_claim, rows_rescue
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
@@ -23,18 +24,12 @@ from axons_service.training_sets.images import image_keys
 from axons_service.training_sets.layout import FORMAT, MANIFEST, export_paths
 from axons_service.training_sets.models import Export, TrainingSet
 
-MAX_TRIES = 3
-STALE = timedelta(seconds=60)
 AT_ONCE = 16
 PROGRESS_EVERY = 50
 LIFE = timedelta(hours=24)  # a row a day: asking again after this makes a new one
 OUR_FAULT = "The zip could not be made. This is our fault; your training set is fine. Please try again."
 
 logger = logging.getLogger(__name__)
-
-
-class ClaimLost(Exception):
-    """Another worker has the export, or it is done."""
 
 
 def export_create(*, training_set: TrainingSet) -> tuple[Export, bool]:
@@ -64,10 +59,7 @@ def export_publish(export_id: UUID) -> None:
 
 def export_build(*, export_id: UUID) -> bool:
     """Make the zip of an export that waits for it; False when another worker has it or it is done."""
-    now = timezone.now()
-    free = Q(beat_at__isnull=True) | Q(beat_at__lt=now - STALE)
-    waiting = Export.objects.filter(free, pk=export_id, state=Export.State.PREPARING, tries__lt=MAX_TRIES)
-    if waiting.update(beat_at=now, tries=F("tries") + 1, claim=F("claim") + 1) != 1:
+    if not row_claim(Export.objects.filter(pk=export_id, state=Export.State.PREPARING)):
         return False
     export = Export.objects.select_related(
         "training_set__project__exercise", "training_set__starter", "training_set__site"
@@ -90,18 +82,13 @@ def export_build(*, export_id: UUID) -> bool:
 
 def exports_rescue(*, limit: int = 50) -> int:
     """Ask again for exports whose message or worker was lost; fail those that failed three times."""
-    cutoff = timezone.now() - STALE
-    silent = Q(beat_at__lt=cutoff) | Q(beat_at__isnull=True, created_at__lt=cutoff)
-    lost = list(Export.objects.filter(silent, state=Export.State.PREPARING).order_by("created_at")[:limit])
-    for export in lost:
-        if export.tries >= MAX_TRIES:
-            logger.error("export %s: gave up after %s tries", export.pk, export.tries)
-            Export.objects.filter(pk=export.pk, state=Export.State.PREPARING).update(
-                state=Export.State.FAILED, message=OUR_FAULT
-            )
-        else:
-            export_publish(export.pk)
-    return len(lost)
+    return rows_rescue(
+        Export.objects.filter(state=Export.State.PREPARING),
+        publish=export_publish,
+        failed=Export.State.FAILED,
+        message=OUR_FAULT,
+        limit=limit,
+    )
 
 
 def exports_delete(*, sets: QuerySet[TrainingSet]) -> int:

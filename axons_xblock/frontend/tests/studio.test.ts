@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Spec } from "../src/core/types";
-import { howGraded } from "../src/student/HandIn";
+import { howGraded } from "../src/core/grading";
 import { freshId, settled } from "../src/studio/RubricEditor";
 import { cleaned, completed } from "../src/studio/Studio";
 import { SPEC } from "../gallery/fixtures";

@@ -1,39 +1,25 @@
 """What the operators' page shows. The number of queries does not depend on how much there is to show."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Min, Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
-from axons_service.compute.costs import paid_in, today, uses_in
-from axons_service.compute.models import Pool, Runner
+from axons_service.compute.models import Runner
 from axons_service.compute.providers import provider_of
 from axons_service.grading.dead_grades import dead_grades
 from axons_service.jobs.models import Attempt, Job
+from axons_service.jobs.services.reconcile import WAITING_SINCE
 from axons_service.jobs.states import HELD, WAITING
 from axons_service.operations.dead_letters import DeadLetter, NoDeadLetters, dead_letters, queue_depths
 
 SHOWN = 50  # rows of each table; the rest is counted
 WAITS_LONG = timedelta(minutes=10)
 STANDS_STILL = timedelta(minutes=3)
-
-
-@dataclass
-class PoolLine:
-    """A pool as it is now. `cost` is of the UTC day, in the pool's currency."""
-
-    pool: Pool
-    machines: dict[str, int] = field(default_factory=dict)
-    busy: int = 0
-    waiting: int = 0
-    oldest: datetime | None = None
-    cost: Decimal = Decimal(0)
-    is_blocked: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,26 +46,6 @@ class Table:
 
     rows: list[Any]
     left_out: int = 0
-
-
-def pools_now(now: datetime) -> list[PoolLine]:
-    """Every pool, by name."""
-    lines = {pool.pk: PoolLine(pool, is_blocked=pool.is_blocked(now)) for pool in Pool.objects.order_by("name")}
-    living = Runner.objects.exclude(state=Runner.State.GONE).order_by()
-    for pk, state, count in living.values_list("pool", "state").annotate(count=Count("pk")):
-        lines[pk].machines[state] = count
-    held = Attempt.objects.filter(ended_at__isnull=True, runner__isnull=False).order_by()
-    for pk, count in held.values_list("runner__pool").annotate(count=Count("runner", distinct=True)):
-        lines[pk].busy = count
-    waiting = _waiting().order_by().values_list("pool").annotate(count=Count("pk"), oldest=Min("since"))
-    for pk, count, oldest in waiting:
-        lines[pk].waiting, lines[pk].oldest = count, oldest
-    day = today(now)
-    for use in uses_in(day):
-        line = lines[use.pool_id]
-        if use.currency == line.pool.currency:
-            line.cost += paid_in(use, unit=line.pool.billing_unit_seconds, period=day, now=now)
-    return list(lines.values())
 
 
 def machines_now() -> Table:
@@ -138,7 +104,7 @@ def tasks_dead() -> tuple[list[DeadLetter], str]:
 
 
 def _waiting() -> QuerySet[Any]:
-    return Job.objects.filter(state__in=WAITING).annotate(since=Coalesce("waiting_since", "created_at"))
+    return Job.objects.filter(state__in=WAITING).annotate(since=WAITING_SINCE)
 
 
 def _stuck(job: Any) -> StuckJob:

@@ -14,6 +14,7 @@ from kombu.exceptions import OperationalError
 from axons_service.operations.dead_letters import NoDeadLetters
 from axons_service.operations.page import overview
 from axons_service.operations.page.actions import ACTIONS, NotThere, name_of, written_down
+from axons_service.operations.pool_facts import pools_now
 from axons_service.operations.problems import Problem
 
 TEMPLATES = "admin/axons_operations"
@@ -30,7 +31,7 @@ def page(request: HttpRequest) -> HttpResponse:
         **admin.site.each_context(request),
         "title": "Operations",
         "now": now,
-        "pools": overview.pools_now(now),
+        "pools": pools_now(now),
         "machines": overview.machines_now(),
         "queues": overview.queues_now(),
         "stuck": overview.jobs_stuck(now),

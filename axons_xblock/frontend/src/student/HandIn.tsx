@@ -1,29 +1,15 @@
 /** Step 5: hand a model in, see what it scored and what the grader said. */
 import { useState } from "preact/hooks";
 import { absolute, percent, points } from "../core/format";
+import { hiddenShare, howGraded } from "../core/grading";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
-import type { Criterion, Grading, Submission } from "../core/types";
+import type { Criterion, Submission } from "../core/types";
 import { hyperparameterSummary, metricName, modelName, runName } from "../core/words";
 import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics";
 import { Thresholds } from "../ui/thresholds";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
-
-/** The part of the points, 0 to 1, that the hidden test set decides. */
-export function hiddenShare(grading: Grading): number {
-  return grading.rule === "rubric" ? 0 : grading.rule === "mixed" ? 1 - (grading.rubric_share ?? 0.5) : 1;
-}
-
-/** Who gives the points, before anything is handed in. */
-export function howGraded(grading: Grading): string {
-  if (grading.rule === "rubric") return t("A grader looks at your model and gives the points by the rubric below. The best score counts.");
-  if (grading.rule === "mixed") {
-    const share = 1 - hiddenShare(grading);
-    return t("{hidden} of the points come from hidden pictures that nobody has trained on, {rubric} from a grader, by the rubric below. The best score counts.", { hidden: percent(1 - share, 0), rubric: percent(share, 0) });
-  }
-  return t("Your model is scored on hidden pictures that nobody has trained on. The best score counts.");
-}
 
 function Criteria({ rubric }: { rubric: Criterion[] }) {
   const whole = rubric.reduce((sum, each) => sum + each.points, 0);

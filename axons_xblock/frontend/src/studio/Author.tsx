@@ -1,10 +1,10 @@
 /** The exercise at a glance on Studio's unit page, and a place to try it. */
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { number, points, significant } from "../core/format";
+import { hiddenShare, howGraded } from "../core/grading";
 import { t } from "../core/i18n";
 import { Api } from "../core/api";
 import { Session, SessionContext } from "../core/session";
-import { hiddenShare, howGraded } from "../student/HandIn";
 import { Student } from "../student/Student";
 import { boundOf } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";

@@ -1,5 +1,6 @@
 /** Who gives the points: the hidden test set, a grader by a rubric, or both; and the rubric's criteria. */
 import { number } from "../core/format";
+import { rubricShare } from "../core/grading";
 import { t } from "../core/i18n";
 import type { Criterion, Grading, Rule } from "../core/types";
 import { parse } from "../student/Hyper";
@@ -8,14 +9,12 @@ import { useUid } from "../ui/uid";
 
 interface Props { grading: Grading; errors: Record<string, string>; onChange: (grading: Grading) => void }
 
-const HALF = 0.5;
-
 /** What the service takes: keys that the rule does not use are left out, so that an older spec keeps its hash. */
 export function settled(grading: Grading): Grading {
-  const { rule, rubric, rubric_share, ...rest } = grading;
+  const { rule, rubric, rubric_share: _share, ...rest } = grading;
   if (!rule || rule === "automatic") return rest;
   const criteria = (rubric ?? []).map(({ help, ...each }) => ({ ...each, title: each.title.trim(), ...(help?.trim() ? { help: help.trim() } : {}) }));
-  return rule === "mixed" ? { ...rest, rule, rubric: criteria, rubric_share: rubric_share ?? HALF } : { ...rest, rule, rubric: criteria };
+  return rule === "mixed" ? { ...rest, rule, rubric: criteria, rubric_share: rubricShare(grading) } : { ...rest, rule, rubric: criteria };
 }
 
 /** An id that no criterion has: points that were given belong to it for ever. */
@@ -49,7 +48,7 @@ export function RuleChoice({ grading, errors, onChange }: Props) {
       {rule === "mixed" ? (
         <Field label={t("The rubric’s part, in percent of the points")} error={errors["grading.rubric_share"] ?? errors["spec.grading.rubric_share"]}>
           {({ id, invalid }) => (
-            <input id={id} data-field="grading.rubric_share" type="text" inputMode="decimal" class="ax-number" aria-invalid={invalid} value={Number.isFinite(grading.rubric_share ?? HALF) ? String(Number(((grading.rubric_share ?? HALF) * 100).toFixed(4))) : ""}
+            <input id={id} data-field="grading.rubric_share" type="text" inputMode="decimal" class="ax-number" aria-invalid={invalid} value={Number.isFinite(rubricShare(grading)) ? String(Number((rubricShare(grading) * 100).toFixed(4))) : ""}
               onChange={(event) => onChange({ ...grading, rubric_share: parse(event.currentTarget.value) / 100 })} />
           )}
         </Field>

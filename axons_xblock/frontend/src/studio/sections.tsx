@@ -1,9 +1,9 @@
 /** The editor's sections; each shows the service's objections at the fields they are about. */
 import { number, significant } from "../core/format";
+import { hiddenShare } from "../core/grading";
 import { t, tn } from "../core/i18n";
 import type { Bound, Grading, Library, LibrarySet, Spec } from "../core/types";
 import { architectureDescription, architectureTitle } from "../core/words";
-import { hiddenShare } from "../student/HandIn";
 import { boundOf, parse } from "../student/Hyper";
 import { Field, Notice } from "../ui/basics";
 import { useUid } from "../ui/uid";
