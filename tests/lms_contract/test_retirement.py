@@ -74,7 +74,8 @@ def test_a_retired_user_is_erased_under_every_id(service: TrainingService) -> No
     ids = ["a" * 32, "b" * 32, author_id(SITE, 7)]
     assert [request.body for request in service.received] == [{"learner": learner} for learner in ids]
     assert {request.claims["role"] for request in service.received} == {"site"}
-    assert not any("ada" in str((request.body, request.claims)) for request in service.received)
+    sent = [str((request.body, {**request.claims, "jti": ""})) for request in service.received]  # a jti is random
+    assert not any("ada" in each for each in sent)
 
 
 def test_a_service_that_is_down_stops_the_retirement_after_every_id_was_tried(service: TrainingService) -> None:

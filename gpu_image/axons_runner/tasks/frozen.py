@@ -52,14 +52,14 @@ def train_head(
     while not training.over:
         views = epoch_views(train, settings, training.position.epoch)
         train_one_epoch(training, criterion, embedded, views, source, context, live)
-        training.end_epoch()
-        ensure(embedded, held_out, context, "The validation pictures")
+        ensure(embedded, held_out, context, training, "The validation pictures")
         live.report()
+        training.end_epoch()
         training.judge(*live.figures)
         context.progress("training", training.position.epoch - 1, settings.epochs, "epochs")
         context.after_step(training.save, epoch_end=True)
     training.keep_best(context)
-    ensure(embedded, held_out, context, "The validation pictures")
+    ensure(embedded, held_out, context, training, "The validation pictures")
     with torch.inference_mode():
         return Trained(head, head(embedded.get(held_out)))
 
@@ -88,7 +88,7 @@ def train_one_epoch(
     used = start
     training.model.train()
     for done in embedded.arrive(arriving):
-        context.check()
+        context.after_step(training.save)
         if embedded.computed > before:
             speed = (embedded.computed - before) / (time.monotonic() - began)
             context.progress("embedding", done, total, "images", f"{speed:.0f} images per second")
@@ -124,11 +124,11 @@ def interleave(first: list[View], second: list[View]) -> list[View]:
     return [(first, second)[which][i] for _, which, i in sorted(placed)]
 
 
-def ensure(embedded: EmbeddedSet, views: list[View], context: Context, what: str) -> None:
+def ensure(embedded: EmbeddedSet, views: list[View], context: Context, training: Training, what: str) -> None:
     """Compute what is still missing of ``views``."""
     missing = [v for v in views if not embedded.has(v)]
     for done in embedded.arrive(missing):
-        context.check()
+        context.after_step(training.save)
         context.progress("embedding", done, len(missing), "images", what)
 
 
