@@ -57,8 +57,7 @@ class Engine:
     def warm_up(self, *, training: bool = True) -> None:
         """Run each path once, so that no learner waits for lazy initialisation.
 
-        With ``training`` also an optimizer: the first one makes torch import its compiler, for 2 s. On a machine that
-        has no plan yet, the ways to compute are measured too.
+        With ``training`` on a machine that has no plan yet, the ways to compute are measured too.
         """
         pixels = torch.zeros(2, LITE0_SIZE, LITE0_SIZE, 3, dtype=torch.uint8).numpy()
         self.embedder(pixels)
@@ -69,10 +68,6 @@ class Engine:
             return
         images = torch.zeros(USUAL_BATCH, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE)
         self.plans.measure("small_cnn", step_seconds(lambda: small_cnn(2), images, self.device))
-        small = small_cnn(2).to(self.device)
-        optimizer = torch.optim.AdamW(small.parameters(), foreach=True)
-        small(images[:2].to(self.device)).sum().backward()
-        optimizer.step()
 
     def maps(self, model: LoadedModel, images: Tensor) -> Tensor:
         """Return the last feature maps (n, c, h, w) of normalised ``images``, by the fastest engine for this model."""

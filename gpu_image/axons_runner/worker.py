@@ -67,7 +67,12 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
     from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
+    from axons_runner.tasks import classification  # noqa: F401  # now, not in the first job
 
+    if slot == "training":
+        # the first optimizer makes torch import its compiler, which takes as long as torch itself: meanwhile a job may
+        # be claimed and its first pictures embedded
+        threading.Thread(target=_first_optimizer, daemon=True).start()
     engine = Engine(Path(cache_dir), threads, embedding_cache_bytes)
     engine.warm_up(training=slot == "training")
     converter = PictureConverter()
@@ -77,6 +82,15 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
     while True:
         assignment, work_dir = jobs.get()
         reporter.send(*_run(assignment, Path(work_dir), engine, converter, reporter))
+
+
+def _first_optimizer() -> None:
+    """Make one, so that no learner waits for it; a job's own waits for what is left of this."""
+    import torch
+
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    torch.optim.AdamW([parameter], foreach=True).step()
 
 
 def _listen(pipe: Connection, reporter: PipeReporter, jobs: queue.SimpleQueue[tuple[dict[str, Any], str]]) -> None:

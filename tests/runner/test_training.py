@@ -74,13 +74,13 @@ def train(
     return load_file(outcome.files["model.safetensors"]), recorder
 
 
-@pytest.mark.parametrize("architecture", ["small_cnn", "efficientnet_lite0"])
+@pytest.mark.parametrize(("architecture", "moment"), [("small_cnn", 13), ("efficientnet_lite0", 15)])
 def test_a_resumed_training_ends_bit_equal(
-    architecture: str, training_set: TrainingSet, engine: Engine, tmp_path: Path
+    architecture: str, moment: int, training_set: TrainingSet, engine: Engine, tmp_path: Path
 ) -> None:
     wanted = settings(architecture=architecture, epochs=3)
     whole, _ = train(training_set, engine, tmp_path / "whole", wanted)
-    interrupted = Recorder(tmp_path, stop_after=13)
+    interrupted = Recorder(tmp_path, stop_after=moment)
     (tmp_path / "cut").mkdir()
     with pytest.raises(Stopped):
         classification.train_on(training_set, wanted, engine, Context(interrupted, tmp_path / "cut"))
@@ -93,6 +93,38 @@ def test_a_resumed_training_ends_bit_equal(
     assert min(m["step"] for m in recorder.metrics("train")) > position["step"]
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_frozen_training_stopped_at_any_moment_goes_on_where_it_was(
+    training_set: TrainingSet, engine: Engine, tmp_path: Path
+) -> None:
+    wanted = settings(architecture="efficientnet_lite0", epochs=2, patience=1)
+
+    def head(recorder: Recorder, folder: Path, resume: Path | None = None) -> dict[str, torch.Tensor]:
+        folder.mkdir()
+        embedded = EmbeddedSet(training_set, engine.embedder, engine.embeddings)
+        context = Context(recorder, folder)
+        done = frozen.train_head(training_set, embedded, wanted, context, fingerprint="one", resume=resume)
+        return done.head.state_dict()
+
+    whole = head(Recorder(tmp_path), tmp_path / "whole")
+    kept: list[int] = []
+    for moment in range(100):
+        interrupted = Recorder(tmp_path, stop_after=moment)
+        try:
+            head(interrupted, tmp_path / f"cut-{moment}")
+        except Stopped:
+            resume = interrupted.checkpoints[-1] if interrupted.checkpoints else None
+            resumed = head(Recorder(tmp_path), tmp_path / f"again-{moment}", resume)
+            assert all(torch.equal(whole[name], resumed[name]) for name in whole), moment
+            if resume is not None:
+                with safe_open(str(resume), "pt") as file:
+                    kept.append(json.loads(file.metadata()["position"])["step"])
+        else:
+            break
+    steps = 2 * -(-len(training_set.by_split["train"]) // wanted.batch_size)
+    assert kept == sorted(kept)
+    assert set(kept) == set(range(steps + 1)), "no step that was made was lost"
 
 
 def test_a_resume_computes_as_its_first_attempt_did_whatever_this_machine_prefers(
@@ -220,7 +252,7 @@ def test_the_first_validation_figure_comes_before_the_second_batch_and_sees_seve
 
     monkeypatch.setattr(frozen.Live, "report", listen)
     train(training_set, engine, tmp_path / "out", settings(architecture="efficientnet_lite0", epochs=1))
-    assert seen[0][0] == 16, "one chunk: a batch of 8, 6 held-out pictures, and what fills it"
+    assert seen[0][0] == 14, "a batch of 8 and 6 held-out pictures"
     assert len(seen[0][1]) > 1
 
 

@@ -7,7 +7,9 @@ is learned in which step depends on the seed only, never on the clock, so the re
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -43,23 +45,31 @@ def train_head(
     head = nn.Linear(LITE0_CHANNELS, len(source.classes))
     nn.init.zeros_(head.weight)  # a convex problem: nothing to break symmetry for, and the first loss is ln(classes)
     nn.init.zeros_(head.bias)
+    if resume is None:  # the first pictures, before the optimizer: in a cold process torch still makes ready for one
+        some = shuffled(len(validation), settings.seed, epoch=0)[:ENOUGH_TO_VALIDATE]
+        begin = epoch_views(train, settings, 1)[: settings.batch_size] + [View(validation[i], False) for i in some]
+        ensure(embedded, begin, context, context.check, "The first pictures")
     steps = -(-len(train) // settings.batch_size)
     training = Training(head, settings, steps, fingerprint)
     training.resume(resume, context)
     held_out = [View(i, False) for i in validation]
     live = Live(embedded, head, held_out, source.labels(validation), context, training)
     criterion = make_criterion(settings, source.labels(train), len(source.classes))
+
+    def pause() -> None:
+        context.after_step(training.save)
+
     while not training.over:
         views = epoch_views(train, settings, training.position.epoch)
         train_one_epoch(training, criterion, embedded, views, source, context, live)
-        ensure(embedded, held_out, context, training, "The validation pictures")
+        ensure(embedded, held_out, context, pause, "The validation pictures")
         live.report()
         training.end_epoch()
         training.judge(*live.figures)
         context.progress("training", training.position.epoch - 1, settings.epochs, "epochs")
         context.after_step(training.save, epoch_end=True)
     training.keep_best(context)
-    ensure(embedded, held_out, context, training, "The validation pictures")
+    ensure(embedded, held_out, context, pause, "The validation pictures")
     with torch.inference_mode():
         return Trained(head, head(embedded.get(held_out)))
 
@@ -87,7 +97,7 @@ def train_one_epoch(
     total, before, began = len(arriving), embedded.computed, time.monotonic()
     used = start
     training.model.train()
-    for done in embedded.arrive(arriving):
+    for done in chain([0], embedded.arrive(arriving)):  # what is there already is learned at once
         context.after_step(training.save)
         if embedded.computed > before:
             speed = (embedded.computed - before) / (time.monotonic() - began)
@@ -124,11 +134,13 @@ def interleave(first: list[View], second: list[View]) -> list[View]:
     return [(first, second)[which][i] for _, which, i in sorted(placed)]
 
 
-def ensure(embedded: EmbeddedSet, views: list[View], context: Context, training: Training, what: str) -> None:
-    """Compute what is still missing of ``views``."""
+def ensure(
+    embedded: EmbeddedSet, views: list[View], context: Context, pause: Callable[[], None], what: str
+) -> None:  # fmt: skip
+    """Compute what is still missing of ``views``; between chunks ``pause`` may raise Stopped."""
     missing = [v for v in views if not embedded.has(v)]
     for done in embedded.arrive(missing):
-        context.after_step(training.save)
+        pause()
         context.progress("embedding", done, len(missing), "images", what)
 
 

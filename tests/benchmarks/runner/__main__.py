@@ -24,7 +24,7 @@ NOTES = """
 Composed photographs: the held-back ones show the same objects on other backgrounds. The naive script
 (`tests/benchmarks/runner/naive.py`) is ImageFolder, DataLoader, AdamW in float32, batches of 32, all threads, without
 settings of the machine; its clock starts with its process and stands still while it looks at the held-back pictures.
-Ours starts at the claim (for the cold process at its start) and includes everything; the runs alternate. A runner's
+Ours starts at the claim and includes everything; the runs alternate. A runner's
 accuracy is that of all held-back photographs. (d) drives the runner's loop over all layers, decoding meanwhile. (a) and
 (e) are pairs in turn: the ratio is the median of the pairs' ratios, not the ratio of the medians.
 """

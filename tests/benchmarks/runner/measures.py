@@ -130,6 +130,7 @@ class Bench:
             "the second Train",
             "another learner's first",
             "cold process, pictures seen before",
+            "the same, from the start of the process",
         )
         ours: dict[str, list[Any]] = {name: [] for name in names}
         naive: list[dict[str, float]] = []
@@ -142,6 +143,7 @@ class Bench:
                 ours[names[1]].append(runner.train(pack, TARGET, seed=1))
                 ours[names[2]].append(runner.train(theirs, TARGET, seed=2))
                 ours[names[3]].append(runner.train(pack, TARGET, cold=True))
+                ours[names[4]].append(ours[names[3]][-1].from_start)
             finally:
                 runner.close()
             naive.append(self.naive.to_target(rate, self.sizes.naive_epochs, seed=run))

@@ -7,7 +7,8 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.benchmarks.service import loads, watchers
+from tests.benchmarks.service import answers, loads, watchers
+from tests.benchmarks.service.http import percentile
 from tests.benchmarks.service.report import Machine, Table, page
 from tests.benchmarks.service.stack import Stack
 from tests.benchmarks.service.world import (
@@ -150,8 +151,22 @@ class Bench:
         jobs_forget()
         return table
 
+    def answers(self) -> Table:
+        columns = ["part", "p50", "p99"]
+        table = Table("Click → answer: one picture, an idle warm runner, with Grad-CAM", columns, "p50 ≤ 100 ms")
+        found = answers.answers(self.stack, self.world, self.port, self.plan.samples)
+        parts = {
+            "its place is promised": [each.placed for each in found],
+            "the picture is in the store": [each.stored for each in found],
+            "the answer is read": [each.answered for each in found],
+        }
+        for part, milliseconds in parts.items():
+            table.add(part, f"{statistics.median(milliseconds):.0f} ms", f"{percentile(milliseconds, 0.99):.0f} ms")
+        jobs_forget()
+        return table
 
-PARTS = ("latency", "submissions", "claims", "events", "list", "watchers")
+
+PARTS = ("latency", "submissions", "claims", "events", "list", "watchers", "answers")
 
 
 def measure(stack: Stack, *, is_quick: bool, only: list[str]) -> str:

@@ -26,7 +26,7 @@ class World:
     projects: list[uuid.UUID] = field(default_factory=list)
     sets: list[uuid.UUID] = field(default_factory=list)
 
-    def token(self, learner: int, role: str = "learner") -> str:
+    def token(self, learner: int, role: str = "learner", usage: str = USAGE) -> str:
         """A signed request's bearer, good once."""
         now = int(time.time())
         claims = {
@@ -34,7 +34,7 @@ class World:
             "aud": "axons-service",
             "sub": f"learner-{learner}",
             "course": COURSE,
-            "usage": USAGE,
+            "usage": usage,
             "role": role,
             "iat": now,
             "exp": now + 60,

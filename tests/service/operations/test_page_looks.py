@@ -1,5 +1,6 @@
 """The operators' page in a browser: nothing runs over the edge, and an action is two presses away."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from axons_service.compute.models import Pool, Runner
 from axons_service.jobs.models import Job
@@ -51,7 +52,7 @@ def test_it_fits_and_cancels(
         page.on("response", lambda answer: wrong.append(answer.url) if answer.status >= 400 else None)
         page.goto(f"{live_server.url}/admin/")
         page.get_by_role("link", name="Operations: pools").click()
-        assert page.title().startswith("Operations")
+        expect(page).to_have_title(re.compile("^Operations"))
         ARTIFACTS.mkdir(exist_ok=True)
         page.screenshot(path=Path(ARTIFACTS) / f"operations-{width}.png", full_page=True)
         assert page.evaluate(OVER) == 0
@@ -59,10 +60,11 @@ def test_it_fits_and_cancels(
         assert f"Cancel {jobs[0].pk}" in [name for name, _ in buttons]
         assert all(name and height >= (40 if width < 640 else 24) for name, height in buttons)
         page.get_by_role("button", name=f"Cancel {jobs[0].pk}").click()
+        expect(page.get_by_role("button", name="Yes, do it")).to_be_visible()
         page.screenshot(path=Path(ARTIFACTS) / f"operations-confirm-{width}.png", full_page=True)
         assert page.evaluate(OVER) == 0
         page.get_by_role("button", name="Yes, do it").click()
-        assert f"Job cancelled: Job {jobs[0].pk}." in page.locator(".messagelist").inner_text()
+        expect(page.locator(".messagelist")).to_contain_text(f"Job cancelled: Job {jobs[0].pk}.")
         browser.close()
     assert [each for each in wrong if not each.endswith("/favicon.ico")] == []
     assert Job.objects.get(pk=jobs[0].pk).state == "cancelled"
