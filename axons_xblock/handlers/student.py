@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Any
 
 from axons_xblock import access, compat
@@ -45,12 +46,18 @@ class StudentAPI:
         GradeAPI(self.block).reconcile(bundle)
         self._note_tried_model(bundle)
         role = access.role(self.block)
+        deadline = compat.deadline(self.block)
         score = self.block.get_score() if self.block.has_submitted_answer() else None
         return {
             **bundle,
             "user": {"role": role, "can_grade": role == "grader"},
             "grade": {"earned": score.raw_earned, "possible": score.raw_possible} if score else None,
-            "block": {"display_name": self.block.display_name, "weight": self.block.max_score()},
+            "block": {
+                "display_name": self.block.display_name,
+                "weight": self.block.max_score(),
+                "due": deadline.due.isoformat() if deadline else None,
+            },
+            "now": time.time(),
         }
 
     def read(self, data: Json) -> Any:
