@@ -234,7 +234,7 @@ export function desk(body: Record<string, unknown>, list: Submission[] = DESK_LI
   switch (body["action"]) {
     case "list": return { results: list, next: null };
     case "open": return deskSubmission(String(body["submission"]));
-    case "cohorts": return { cohorts: ["Evening group", "Morning group"] };
+    case "groups": return { cohorts: ["Evening group", "Morning group"], teams: ["Blue", "Red"] };
     case "tasks": return { results: TASKS, next: null };
     case "task": return TASKS[0];
     case "preview": return PREVIEW;

@@ -7,9 +7,9 @@ import type { MetricPoint, Model, Prediction, Spec, Submission, TrainingSet } fr
 
 export interface Wish {
   sort: "newest" | "oldest" | "score_high" | "score_low"; state: "" | "scoring" | "scored" | "failed" | "returned";
-  needs_review: boolean; overridden: boolean; min_score: number | null; max_score: number | null; text: string; cohort: string;
+  needs_review: boolean; overridden: boolean; min_score: number | null; max_score: number | null; text: string; cohort: string; team: string;
 }
-export const EVERYTHING: Wish = { sort: "newest", state: "", needs_review: false, overridden: false, min_score: null, max_score: null, text: "", cohort: "" };
+export const EVERYTHING: Wish = { sort: "newest", state: "", needs_review: false, overridden: false, min_score: null, max_score: null, text: "", cohort: "", team: "" };
 
 export interface AuditEntry {
   id: number; submission: string; grader: string; grader_name?: string; reason: string; created_at: string;
@@ -91,8 +91,9 @@ export class DeskApi {
   stop(task: string): Promise<DeskTask> {
     return this.ask("stop", { task });
   }
-  async cohorts(): Promise<string[]> {
-    return (await this.ask<{ cohorts: string[] }>("cohorts")).cohorts;
+  /** By what the LMS groups the course's people. */
+  groups(): Promise<{ cohorts: string[]; teams: string[] }> {
+    return this.ask("groups");
   }
   async link(): Promise<string> {
     return (await this.ask<{ url: string }>("link")).url;
