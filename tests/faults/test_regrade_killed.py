@@ -92,7 +92,7 @@ class Service:
             done = int(self.task(task)["done"])
             if done != seen[-1]:
                 seen.append(done)
-            time.sleep(0.02)
+            time.sleep(0.1)
         return seen
 
     @contextmanager

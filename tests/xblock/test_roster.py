@@ -24,6 +24,11 @@ def found() -> Any:
     return json.loads(done.stdout)
 
 
+def test_a_page_of_a_class_of_ten_thousand_gets_its_names_by_one_query(found: Any) -> None:
+    assert found["a small class"]["queries"] == found["a large class"]["queries"] == 1
+    assert found["a large class"]["milliseconds"] < 50, "of 150 for the whole page"
+
+
 def test_a_text_finds_names_and_user_names_of_this_course(found: Any) -> None:
     assert found["by name"] == ["ada@Vision", "cleo@Vision"]
 
