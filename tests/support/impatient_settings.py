@@ -7,6 +7,4 @@ from axons_service.settings.production import *  # noqa: F403
 from axons_service.settings.production import CELERY_BEAT_SCHEDULE
 
 claimed.STALE = timedelta(seconds=4)
-CELERY_BEAT_SCHEDULE = {
-    "deliver-due-grades": {**CELERY_BEAT_SCHEDULE["deliver-due-grades"], "schedule": 1.0, "options": {"expires": 1}}
-}
+CELERY_BEAT_SCHEDULE = {name: {**CELERY_BEAT_SCHEDULE[name], "schedule": 1.0} for name in ("desk-tasks-lost",)}
