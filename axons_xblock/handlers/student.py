@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-from axons_xblock import access, compat
+from axons_xblock import access, compat, events
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
 from axons_xblock.handlers.grade import GradeAPI
@@ -116,6 +116,7 @@ class StudentAPI:
         """Ask for a training or an inference."""
         job = self._change("/jobs", data, idempotent=True)
         log.info("Axons: job %s was ordered in %s", job.get("id"), compat.usage_id(self.block))
+        events.emit(self.block, events.JOB_ORDERED, job=job.get("id"), kind=job.get("kind"))
         return job
 
     def job_cancel(self, data: Json) -> Any:
@@ -124,7 +125,10 @@ class StudentAPI:
 
     def submission_create(self, data: Json) -> Any:
         """Hand in a model."""
-        return self._change("/submissions", data, idempotent=True)
+        submission = self._change("/submissions", data, idempotent=True)
+        ids = {name: submission.get(key) for name, key in (("submission", "id"), ("model", "model"))}
+        events.emit(self.block, events.MODEL_HANDED_IN, **ids)
+        return submission
 
     def trash_put(self, data: Json) -> Any:
         """Delete a training set, run or model of the viewer's, or all of them, with 14 days to undo it."""
