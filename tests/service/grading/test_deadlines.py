@@ -123,6 +123,8 @@ def test_a_graders_extension_counts_where_it_is_the_later_one(learner: DueCaller
     body = {"extra_tries": 0, "extended_until": until.isoformat(), "reason": "Was ill."}
     assert grader.post(f"/submissions/{submission}/allowance", body, key="a").status_code == 200
     assert datetime.fromisoformat(state(learner)["closes_at"]) == until
+    at_the_desk = grader.get(f"/submissions/{submission}/desk").json()
+    assert datetime.fromisoformat(at_the_desk["closes_at"]) == until
     assert hand_in(learner, key="more").status_code == 201
     Allowance.objects.update(extended_until=timezone.now() - timedelta(seconds=1))
     assert refused(hand_in(learner, key="too late"))

@@ -21,7 +21,7 @@ export interface Twin { submission: string; learner: string; name?: string; user
 export interface DeskSubmission {
   submission: Submission; spec: Spec; spec_hash: string; training_set: TrainingSet | null; model: Model;
   curves: { train: MetricPoint[]; validation: MetricPoint[] } | null; predictions: Prediction[]; history: Submission[];
-  allowance: Allowance; duplicates: Twin[]; audit: AuditEntry[];
+  allowance: Allowance; closes_at?: string | null; duplicates: Twin[]; audit: AuditEntry[];
 }
 export interface DeskTask {
   id: string; kind: "regrade" | "csv" | "zip"; state: "running" | "done" | "stopped" | "failed"; done: number; changed: number; total: number;

@@ -57,6 +57,7 @@ export function HandIn() {
 
       {submissions.length > 0 ? <Latest submission={submissions[0]!} weight={state.weight} grade={state.grade} metric={grading.metric} /> : null}
 
+      {due ? <DueNotice due={due} now={now} /> : null}
       {project.models.length === 0 ? (
         <Empty icon="flag" title={t("There is no model to hand in yet.")}>
           <Button look="primary" onClick={() => go("train")}>{t("Go to Train")}</Button>
@@ -75,7 +76,6 @@ export function HandIn() {
             ))}
           </fieldset>
           <Tries used={tries.used} max={tries.max} left={tries.left} />
-          {due ? <DueNotice due={due} now={now} /> : null}
           {due?.phase === "ended" ? null : none ? <Notice kind="info"><p>{t("All tries are used. Your best score stays.")}</p></Notice> : asked && model ? (
             <div class="ax-inset" role="group" aria-label={t("Confirm")}>
               <p><strong>{t("Hand in {model}?", { model: modelName(project, model) })}</strong> {tries.left === null
