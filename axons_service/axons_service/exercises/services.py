@@ -55,7 +55,7 @@ def project_open(*, caller: Caller, spec_body: Any, callback_url: str) -> Projec
         newest["closes_at"] = caller.closes_at
     if any(getattr(project, name) != value for name, value in newest.items()):
         Project.objects.filter(pk=project.pk).update(**newest)
-    return Project.objects.select_related("exercise__site", "spec").get(pk=project.pk)
+    return Project.objects.select_related("exercise__site", "spec", "allowance").get(pk=project.pk)
 
 
 def project_deadline_note(*, project: Project, caller: Caller) -> Project:

@@ -16,11 +16,11 @@ LOOKED_AT = 50
 
 def closes_at(project: Project) -> datetime | None:
     """When the learner can hand in no more; None for never. A grader's extension counts where it is the later one."""
+    if project.closes_at is None:
+        return None
     granted: Allowance | None = getattr(project, "allowance", None)
     extended = granted.extended_until if granted is not None else None
-    if project.closes_at is None or extended is None:
-        return project.closes_at
-    return max(project.closes_at, extended)
+    return project.closes_at if extended is None else max(project.closes_at, extended)
 
 
 def reopens(submissions: Sequence[Submission]) -> bool:
