@@ -139,6 +139,11 @@ def _no_tries(tries: selectors.Tries) -> str:
 
 def submission_tell(submission: Submission) -> None:
     """Show the submission, as it is now, to whoever watches the project."""
-    current = selectors.submissions().get(pk=submission.pk)
-    data = {"submission": submission_output(current)}
-    event_append(project=submission.project, job=None, kind="submission", data=data)
+    submissions_tell([submission.pk])
+
+
+def submissions_tell(ids: list[UUID]) -> None:
+    """Show each of them, as it is now, to whoever watches its project."""
+    for current in selectors.submissions().filter(pk__in=ids):
+        data = {"submission": submission_output(current)}
+        event_append(project=current.project, job=None, kind="submission", data=data)
