@@ -41,6 +41,7 @@ setup(
     entry_points={
         "xblock.v1": ["axons = axons_xblock.block:AxonsXBlock"],
         "lms.djangoapp": ["axons_lms = axons_xblock.lms_plugin.apps:AxonsLmsConfig"],
+        "cms.djangoapp": ["axons_cms = axons_xblock.lms_plugin.apps:AxonsCmsConfig"],
     },
     classifiers=[
         "Programming Language :: Python :: 3.11",

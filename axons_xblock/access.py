@@ -41,7 +41,14 @@ def identity_of(block: Any, site: str) -> Identity:
         raise Problem(401, "login_required", gettext_noop("Log in and enrol in this course to use this exercise."))
     else:
         learner = viewer.anonymous_id
-    return Identity(learner=learner, course=compat.course_id(block), usage=compat.usage_id(block), role=role(block))
+    deadline = compat.deadline(block)
+    return Identity(
+        learner=learner,
+        course=compat.course_id(block),
+        usage=compat.usage_id(block),
+        role=role(block),
+        closes=int(deadline.closes.timestamp()) if deadline else None,
+    )
 
 
 def author_id(site: str, user_id: object) -> str:

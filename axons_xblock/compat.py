@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -235,6 +236,33 @@ def grade_lock(block: Any, learner: str) -> Iterator[bool]:
 
 def _cache_key(block: Any, learner: str) -> str:
     return "axons.grade." + hashlib.sha256(f"{usage_id(block)}|{learner}".encode()).hexdigest()[:40]
+
+
+# --- Due dates ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When the viewer's work is due, and when handing in ends for them: the course's grace period later."""
+
+    due: datetime
+    closes: datetime
+
+
+def deadline(block: Any) -> Deadline | None:
+    """The viewer's deadline; None without a due date, in a self-paced course, and in Studio.
+
+    The rule is `has_deadline_passed` of xmodule/modulestore/inheritance.py, whose mixin gives every block of a course
+    these fields. An individual extension or a CCX's date is in `due` already: the LMS reads it, for whom the block is
+    bound to, through field data that look for overrides first (edx_when, lms/djangoapps/courseware/field_overrides.py).
+    """
+    due = getattr(block, "due", None)
+    if not isinstance(due, datetime) or getattr(block, "self_paced", False) or in_studio(block):
+        return None
+    if due.tzinfo is None:
+        due = due.replace(tzinfo=UTC)
+    grace = getattr(block, "graceperiod", None)
+    return Deadline(due, due + grace if isinstance(grace, timedelta) else due)
 
 
 # --- Language -------------------------------------------------------------------------------------------------------

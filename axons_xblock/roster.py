@@ -1,8 +1,9 @@
 """Who is behind anonymous ids, for many at once: the LMS's own tables, asked through its user model.
 
 The relations are the platform's: `profile` and `anonymoususerid` of common/djangoapps/student/models/user.py,
-`course_groups` of openedx/core/djangoapps/course_groups/models.py. Where they are missing (the SDK), people are looked
-up one by one, and nobody is found by a text.
+`course_groups` of openedx/core/djangoapps/course_groups/models.py, `teams` of lms/djangoapps/teams/models.py (the
+platform's `teams` service tells one person's team, not who is in one). Where they are missing (the SDK), people are
+looked up one by one, and nobody is found by a text.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from axons_xblock import compat
 
 Named = dict[str, str]
 AT_MOST = 2000
-COHORT = "cohort"
+COHORTS, TEAMS = "course_groups", "teams"
+KINDS: dict[str, dict[str, str]] = {COHORTS: {"group_type": "cohort"}, TEAMS: {}}
 
 
 def names_of(block: Any, ids: Iterable[str]) -> dict[str, Named]:
@@ -34,22 +36,23 @@ def names_of(block: Any, ids: Iterable[str]) -> dict[str, Named]:
     return {each: found.get(each, {"name": each[:8], "username": ""}) for each in wanted}
 
 
-def learners_of(block: Any, *, text: str, cohort: str) -> list[str]:
-    """Anonymous ids in this course of those whose name or user name has `text` in it, and who are in `cohort`.
+def learners_of(block: Any, *, text: str, cohort: str, team: str) -> list[str]:
+    """Anonymous ids in this course of those whose name or user name has `text` in it, and who are in `cohort`, and in
+    `team`.
 
-    An empty text or cohort asks for nothing. At most 2,000, in the order of user names.
+    An empty text, cohort or team asks for nothing. At most 2,000, in the order of user names.
     """
     users = _users()
     if users is None:
         return []
     course = compat.course_id(block)
     members = users.filter(anonymoususerid__course_id=course)
-    if cohort and has_cohorts(users):
-        members = members.filter(
-            course_groups__course_id=course, course_groups__group_type=COHORT, course_groups__name=cohort
-        )
-    elif cohort:
-        return []
+    for relation, name in ((COHORTS, cohort), (TEAMS, team)):
+        if name and not _knows(users, relation):
+            return []
+        if name:
+            wish = {"course_id": course, "name": name, **KINDS[relation]}
+            members = members.filter(**{f"{relation}__{field}": value for field, value in wish.items()})
     narrowed = (
         [members.filter(username__icontains=text), members.filter(profile__name__icontains=text)] if text else [members]
     )
@@ -60,19 +63,18 @@ def learners_of(block: Any, *, text: str, cohort: str) -> list[str]:
     return sorted(found, key=lambda uid: (found[uid], uid))[:AT_MOST]
 
 
-def cohorts_of(block: Any) -> list[str]:
-    """The names of the course's cohorts; none where the platform has no cohorts."""
+def groups_of(block: Any, relation: str) -> list[str]:
+    """The names of the course's COHORTS or TEAMS; none where the platform has none."""
     users = _users()
-    if users is None or not has_cohorts(users):
+    if users is None or not _knows(users, relation):
         return []
-    groups = users.model._meta.get_field("course_groups").related_model.objects
-    rows = groups.filter(course_id=compat.course_id(block), group_type=COHORT).order_by("name")
-    return list(rows.values_list("name", flat=True)[:AT_MOST])
+    groups = users.model._meta.get_field(relation).related_model.objects
+    rows = groups.filter(course_id=compat.course_id(block), **KINDS[relation]).order_by("name")
+    return list(rows.values_list("name", flat=True).distinct()[:AT_MOST])
 
 
-def has_cohorts(users: Any) -> bool:
-    """Whether the platform knows cohorts."""
-    return "course_groups" in users.model._meta.fields_map
+def _knows(users: Any, relation: str) -> bool:
+    return relation in users.model._meta.fields_map
 
 
 def _users() -> Any:

@@ -31,6 +31,7 @@ class Identity:
     course: str
     usage: str
     role: str  # learner | grader | author
+    closes: int | None = None  # when handing in ends for them, in seconds since 1970; None for never
 
 
 def mint(config: Config, identity: Identity) -> str:
@@ -43,6 +44,7 @@ def mint(config: Config, identity: Identity) -> str:
         "course": identity.course,
         "usage": identity.usage,
         "role": identity.role,
+        "closes": identity.closes,
         "iat": now,
         "exp": now + LIFETIME_SECONDS,
         "jti": uuid.uuid4().hex,

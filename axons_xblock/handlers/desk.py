@@ -33,7 +33,10 @@ class DeskAPI:
             "task": lambda client, data: client.get(f"/desk/tasks/{require_id(data, 'task')}"),
             "stop": lambda client, data: client.post(f"/desk/tasks/{require_id(data, 'task')}/stop", {}),
             "names": self._names,
-            "cohorts": lambda client, data: {"cohorts": roster.cohorts_of(self.block)},
+            "groups": lambda client, data: {
+                "cohorts": roster.groups_of(self.block, roster.COHORTS),
+                "teams": roster.groups_of(self.block, roster.TEAMS),
+            },
             "link": self._link,
         }
 
@@ -53,12 +56,11 @@ class DeskAPI:
     def _list(self, client: ServiceClient, data: Json) -> Any:
         query: Json = {name: data[name] for name in FILTERS if data.get(name) not in (None, "")}
         query |= _cursor(data)
-        text, cohort = _text(data, "text", MAX_TEXT), _text(data, "cohort", 255)
-        if not text and not cohort:
+        wish = {"text": _text(data, "text", MAX_TEXT), "cohort": _text(data, "cohort", 255)}
+        wish["team"] = _text(data, "team", 255)
+        if not any(wish.values()):
             return client.post("/submissions/search", query)
-        return client.post(
-            "/submissions/search", {**query, "learners": roster.learners_of(self.block, text=text, cohort=cohort)}
-        )
+        return client.post("/submissions/search", {**query, "learners": roster.learners_of(self.block, **wish)})
 
     def _lock(self, client: ServiceClient, data: Json) -> Any:
         wish = {"action": _text(data, "wish", 20)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from axons_xblock import access, compat
+from axons_xblock import access, compat, events
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, is_share, require_id, require_idempotency_key
 
@@ -41,6 +41,7 @@ class StaffAPI:
         body |= {name: data[name] for name in ("rubric", "reason", "returns") if data.get(name)}
         client = access.client_of(self.block)
         reviewed: Json = client.post(f"/submissions/{submission}/reviews", body, idempotency_key=key)
+        events.emit(self.block, events.SUBMISSION_REVIEWED, submission=submission)
         return self._with_names(reviewed)
 
     def leakage(self, data: Json) -> Json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from typing import Any
 
-from axons_xblock import access, compat
+from axons_xblock import access, compat, events
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
 from axons_xblock.handlers.grade import GradeAPI
@@ -45,12 +46,18 @@ class StudentAPI:
         GradeAPI(self.block).reconcile(bundle)
         self._note_tried_model(bundle)
         role = access.role(self.block)
+        deadline = compat.deadline(self.block)
         score = self.block.get_score() if self.block.has_submitted_answer() else None
         return {
             **bundle,
             "user": {"role": role, "can_grade": role == "grader"},
             "grade": {"earned": score.raw_earned, "possible": score.raw_possible} if score else None,
-            "block": {"display_name": self.block.display_name, "weight": self.block.max_score()},
+            "block": {
+                "display_name": self.block.display_name,
+                "weight": self.block.max_score(),
+                "due": deadline.due.isoformat() if deadline else None,
+            },
+            "now": time.time(),
         }
 
     def read(self, data: Json) -> Any:
@@ -109,6 +116,7 @@ class StudentAPI:
         """Ask for a training or an inference."""
         job = self._change("/jobs", data, idempotent=True)
         log.info("Axons: job %s was ordered in %s", job.get("id"), compat.usage_id(self.block))
+        events.emit(self.block, events.JOB_ORDERED, job=job.get("id"), kind=job.get("kind"))
         return job
 
     def job_cancel(self, data: Json) -> Any:
@@ -117,7 +125,10 @@ class StudentAPI:
 
     def submission_create(self, data: Json) -> Any:
         """Hand in a model."""
-        return self._change("/submissions", data, idempotent=True)
+        submission = self._change("/submissions", data, idempotent=True)
+        ids = {name: submission.get(key) for name, key in (("submission", "id"), ("model", "model"))}
+        events.emit(self.block, events.MODEL_HANDED_IN, **ids)
+        return submission
 
     def trash_put(self, data: Json) -> Any:
         """Delete a training set, run or model of the viewer's, or all of them, with 14 days to undo it."""

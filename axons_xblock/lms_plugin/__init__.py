@@ -1,1 +1,3 @@
-"""What the LMS loads as a plugin beside the XBlock. Its process has Django's apps; nothing else here imports them."""
+"""What the LMS and Studio load as a plugin beside the XBlock. Their processes have Django's apps; nothing else here
+imports them.
+"""

@@ -1,4 +1,4 @@
-"""The entry point `lms.djangoapp`: which signals of the platform are listened to.
+"""The entry points `lms.djangoapp` and `cms.djangoapp`: settings, and which signals of the platform are listened to.
 
 The keys are those of `edx_django_utils.plugins.constants`, written out: that package is the platform's, not ours.
 """
@@ -7,14 +7,18 @@ from typing import Any, ClassVar
 
 from django.apps import AppConfig
 
+# `production` and `devstack` come after the site's own YAML, `common` before it.
+SETTINGS = {kind: {"relative_path": "settings"} for kind in ("production", "devstack")}
+
 
 class AxonsLmsConfig(AppConfig):
-    """The plugin that erases retired learners at the training service."""
+    """The LMS's: settings, and the erasure of retired learners at the training service."""
 
     name = "axons_xblock.lms_plugin"
     label = "axons_lms"
     verbose_name = "Axons"
     plugin_app: ClassVar[dict[str, Any]] = {
+        "settings_config": {"lms.djangoapp": SETTINGS},
         "signals_config": {
             "lms.djangoapp": {
                 "relative_path": "retirement",
@@ -26,5 +30,14 @@ class AxonsLmsConfig(AppConfig):
                     }
                 ],
             }
-        }
+        },
     }
+
+
+class AxonsCmsConfig(AppConfig):
+    """Studio's: settings alone. The LMS retires authors too."""
+
+    name = "axons_xblock.lms_plugin"
+    label = "axons_cms"
+    verbose_name = "Axons"
+    plugin_app: ClassVar[dict[str, Any]] = {"settings_config": {"cms.djangoapp": SETTINGS}}

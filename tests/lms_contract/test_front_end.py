@@ -46,3 +46,10 @@ def test_the_lms_waits_for_no_stream(service: TrainingService, path: str) -> Non
 
     assert error(call(block, "read", {"path": path})) == (404, "not_found")
     assert service.received == []
+
+
+def test_studios_editor_offers_no_download() -> None:
+    editor = sorted((PACKAGE / "frontend" / "src" / "studio").glob("*.tsx"))
+    assert editor
+    for path in editor:
+        assert not re.search(r"download|core/save|core/csv|target=", path.read_text(encoding="utf-8")), path.name

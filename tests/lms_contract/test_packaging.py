@@ -1,6 +1,7 @@
 """What the distribution asks of an LMS's virtualenv, and what it brings."""
 
 import ast
+import importlib
 import re
 import runpy
 import sys
@@ -25,6 +26,16 @@ def arguments(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     monkeypatch.setattr(setuptools, "setup", passed.update)
     runpy.run_path(str(ROOT / "setup.py"), run_name="setup")
     return passed
+
+
+def app_config(arguments: dict[str, Any], project: str) -> Any:
+    """edx_django_utils/plugins/plugin_manager.py: what an entry point of this project type names"""
+    (line,) = arguments["entry_points"][project]
+    label, _, path = (part.strip() for part in line.partition("="))
+    module, _, name = path.partition(":")
+    config = getattr(importlib.import_module(module), name)
+    assert config.label == label
+    return config
 
 
 def imported() -> Iterator[str]:

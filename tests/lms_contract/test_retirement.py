@@ -11,7 +11,7 @@ from django.test import override_settings
 from axons_xblock.access import author_id
 from axons_xblock.lms_plugin.apps import AxonsLmsConfig
 from axons_xblock.lms_plugin.retirement import ErasureFailed
-from tests.lms_contract.test_packaging import arguments
+from tests.lms_contract.test_packaging import app_config, arguments
 from tests.xblock.support import SITE, TrainingService, settings
 
 __all__ = ["arguments"]
@@ -59,11 +59,7 @@ def retire(bucket: dict[str, Any] | None) -> None:
 
 
 def test_the_platform_finds_the_plugin(arguments: dict[str, Any]) -> None:
-    (line,) = arguments["entry_points"]["lms.djangoapp"]
-    label, _, path = (part.strip() for part in line.replace(":", " : ").partition("="))
-    module, _, name = (part.strip() for part in path.partition(":"))
-    assert getattr(importlib.import_module(module), name) is AxonsLmsConfig
-    assert label == AxonsLmsConfig.label
+    assert app_config(arguments, "lms.djangoapp") is AxonsLmsConfig
     (receiver,) = AxonsLmsConfig.plugin_app["signals_config"]["lms.djangoapp"]["receivers"]
     assert receiver["signal_path"].endswith("user_api.accounts.signals.USER_RETIRE_LMS_CRITICAL")
 

@@ -28,7 +28,7 @@ ACTIONS: list[dict[str, Any]] = [
     {"action": "task", "task": "t-1"},
     {"action": "stop", "task": "t-1"},
     {"action": "names", "learners": []},
-    {"action": "cohorts"},
+    {"action": "groups"},
     {"action": "link"},
 ]
 
@@ -77,9 +77,13 @@ def test_a_name_is_turned_into_learners_here(service: TrainingService, monkeypat
     monkeypatch.setattr(roster, "learners_of", lambda block, **wish: asked.append(wish) or [anonymous_id(ADA)])
     service.answer("POST", "/api/v1/submissions/search", {"results": [], "next": None})
 
-    call(staff_block(service), "staff_desk", {"action": "list", "text": " lovelace ", "cohort": "Morning"})
+    call(
+        staff_block(service),
+        "staff_desk",
+        {"action": "list", "text": " lovelace ", "cohort": "Morning", "team": "Blue"},
+    )
 
-    assert asked == [{"text": "lovelace", "cohort": "Morning"}]
+    assert asked == [{"text": "lovelace", "cohort": "Morning", "team": "Blue"}]
     assert service.received[0].body == {"learners": [anonymous_id(ADA)]}
 
 

@@ -75,7 +75,7 @@ def test_open_registers_the_exercise_and_says_where_grades_go(service: TrainingS
     assert request.claims["sub"] == anonymous_id(ADA)
     assert answer["user"] == {"role": "learner", "can_grade": False}
     assert answer["grade"] is None
-    assert answer["block"] == {"display_name": "Flowers", "weight": 3.0}
+    assert answer["block"] == {"display_name": "Flowers", "weight": 3.0, "due": None}
     assert answer["read_token"] == "r"
 
 

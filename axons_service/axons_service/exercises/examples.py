@@ -46,6 +46,8 @@ PROJECT_VALUE: dict[str, Any] = {
     "submissions": [SUBMISSION_VALUE],
     "tries": {"used": 1, "max": 3, "left": 2},
     "extended_until": None,
+    "closes_at": v.LATER,
+    "reopened": False,
     "best_score": 1.0,
     "budget": None,
     "cursor": 4711,

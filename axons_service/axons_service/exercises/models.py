@@ -43,6 +43,9 @@ class Project(models.Model):
     learner = models.CharField(max_length=128, help_text="anonymous user id; no name ever reaches the service")
     callback_url = models.URLField(max_length=1000, blank=True)
     is_staff = models.BooleanField(default=False, help_text="course staff opened it: not counted with the class")
+    closes_at = models.DateTimeField(
+        null=True, blank=True, help_text="when handing in ends by the LMS: due date and grace, a learner's own if any"
+    )
     last_compute_at = models.DateTimeField(null=True, blank=True, help_text="fairness: least recent compute first")
     created_at = models.DateTimeField(auto_now_add=True)
 

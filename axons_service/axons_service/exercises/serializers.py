@@ -52,6 +52,13 @@ class ProjectStateSerializer(Shape):
     submissions = SubmissionSerializer(many=True)
     tries = TriesSerializer()
     extended_until = serializers.DateTimeField(allow_null=True, help_text="a learner's own later due date")
+    closes_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="when handing in ends for this learner, grace and extensions included; null for never",
+    )
+    reopened = serializers.BooleanField(
+        help_text="whether one more may be handed in after that: the last was given back, or lost by our fault"
+    )
     best_score = serializers.FloatField(allow_null=True, help_text="0 to 1")
     budget = BudgetSerializer(allow_null=True, help_text="the scarcest limit of compute; null when there is none")
     cursor = serializers.IntegerField(help_text="id of the last event that this state includes")

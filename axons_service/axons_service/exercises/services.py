@@ -46,14 +46,24 @@ def project_open(*, caller: Caller, spec_body: Any, callback_url: str) -> Projec
     project, _ = Project.objects.get_or_create(
         exercise=exercise, learner=caller.learner, defaults={"callback_url": callback_url, "spec": spec}
     )
-    newest = {
+    newest: dict[str, Any] = {
         "spec": spec,
         "callback_url": callback_url or project.callback_url,
         "is_staff": project.is_staff or caller.is_staff,  # staff who look on as a learner does are staff all the same
     }
+    if caller.knows_deadline:
+        newest["closes_at"] = caller.closes_at
     if any(getattr(project, name) != value for name, value in newest.items()):
         Project.objects.filter(pk=project.pk).update(**newest)
-    return Project.objects.select_related("exercise__site", "spec").get(pk=project.pk)
+    return Project.objects.select_related("exercise__site", "spec", "allowance").get(pk=project.pk)
+
+
+def project_deadline_note(*, project: Project, caller: Caller) -> Project:
+    """Keep what the LMS says now of when the caller's work is due; an older XBlock says nothing and changes nothing."""
+    if caller.knows_deadline and project.closes_at != caller.closes_at:
+        project.closes_at = caller.closes_at
+        project.save(update_fields=["closes_at"])
+    return project
 
 
 def callback_check(*, site: Site, url: str) -> None:

@@ -7,6 +7,7 @@ from axons_service.compute.schemas import budget_output
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import supplied_model
 from axons_service.exercises.specs import spec_for_role
+from axons_service.grading import deadlines
 from axons_service.grading.selectors import project_submissions, project_tries
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs import selectors as jobs
@@ -29,6 +30,8 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
     supplied = supplied_model(site, model_name) if model_name else None
     tries = project_tries(project)
     budgets = budgets_of(project)
+    submissions = project_submissions(project)
+    closes_at = deadlines.closes_at(project)
     return {
         "id": str(project.pk),
         "exercise": {"usage": project.exercise.usage_key, "course": project.exercise.course_key},
@@ -40,11 +43,11 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
         "jobs": jobs_output(jobs.project_jobs(project)),
         "models": [model_output(model) for model in jobs.project_models(project)],
         "predictions": [prediction_output(prediction) for prediction in jobs.project_predictions(project)],
-        "submissions": [
-            submission_output(submission, is_staff=caller.is_staff) for submission in project_submissions(project)
-        ],
+        "submissions": [submission_output(submission, is_staff=caller.is_staff) for submission in submissions],
         "tries": {"used": tries.used, "max": tries.allowed, "left": tries.left},
         "extended_until": tries.extended_until.isoformat() if tries.extended_until else None,
+        "closes_at": closes_at.isoformat() if closes_at else None,
+        "reopened": deadlines.reopens(submissions),
         "best_score": tries.best_score,
         "budget": budget_output(budgets[0]) if budgets else None,
         "cursor": cursor,

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises.selectors import own_project
+from axons_service.exercises.services import project_deadline_note
 from axons_service.grading import desk, reviews, selectors, services
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
 from axons_service.operations.cursors import CURSOR, LIMIT, PageSerializer, page_query
@@ -100,7 +101,7 @@ class SubmissionsView(APIView):
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         submission, created = services.submission_create(
-            project=own_project(caller),
+            project=project_deadline_note(project=own_project(caller), caller=caller),
             model_id=data.validated_data["model"],
             idempotency_key=key,
             request_sha256=request_sha256(request.data),

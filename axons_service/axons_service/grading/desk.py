@@ -13,8 +13,9 @@ from django.db.models import F, Q, QuerySet
 
 from axons_service.exercises.specs import spec_for_role
 from axons_service.grading import selectors
+from axons_service.grading.deadlines import closes_at
 from axons_service.grading.duplicates import duplicates_of, twins_of
-from axons_service.grading.models import Allowance, AuditEntry, Submission
+from axons_service.grading.models import AuditEntry, Submission
 from axons_service.grading.reviews import allowance_output
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs import selectors as jobs
@@ -84,6 +85,7 @@ def desk_submission(caller: Caller, submission_id: UUID) -> dict[str, Any]:
     is_there = model.purged_at is None
     predictions = Prediction.objects.filter(model=model).select_related("job").order_by("-created_at")[:PREDICTIONS]
     project = submission.project
+    closes = closes_at(project)
     entries = AuditEntry.objects.filter(submission__project=project).order_by("-created_at", "-pk")[:ENTRIES]
     shown = submission_output(submission, is_staff=True)
     return {
@@ -97,7 +99,8 @@ def desk_submission(caller: Caller, submission_id: UUID) -> dict[str, Any]:
         "history": [
             submission_output(each, is_staff=True) for each in selectors.project_submissions(project, limit=HISTORY)
         ],
-        "allowance": allowance_output(Allowance.objects.filter(project=project).first()),
+        "allowance": allowance_output(getattr(project, "allowance", None)),
+        "closes_at": closes.isoformat() if closes else None,
         "duplicates": twins_of(submission),
         "audit": [_entry_output(entry) for entry in entries],
     }

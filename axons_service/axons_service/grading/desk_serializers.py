@@ -63,6 +63,9 @@ class DeskSubmissionSerializer(Shape):
     predictions = PredictionSerializer(many=True)
     history = SubmissionSerializer(many=True, help_text="of the same project, newest first")
     allowance = AllowanceSerializer()
+    closes_at = serializers.DateTimeField(
+        allow_null=True, help_text="when handing in ends for this learner by the LMS and the allowance; null for never"
+    )
     duplicates = TwinSerializer(many=True)
     audit = AuditEntrySerializer(many=True, help_text="of the same project, newest first")
 

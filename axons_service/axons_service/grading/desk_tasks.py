@@ -198,7 +198,7 @@ def _regrade(task: DeskTask, progress: Callable[..., None], deadline: Callable[[
             batch = list(submissions_after(task).values_list("pk", flat=True)[:BATCH])
             if not batch:
                 return True
-            changed = sum(regrades.submission_regrade(task=task, submission_id=pk) for pk in batch)
+            changed = regrades.submissions_regrade(task=task, submission_ids=batch)
             task.position, task.done, task.changed = batch[-1], task.done + len(batch), task.changed + changed
             # last: a task that was stopped meanwhile takes the batch back with it
             progress(position=task.position, done=task.done, changed=task.changed)

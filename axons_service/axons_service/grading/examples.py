@@ -78,6 +78,7 @@ DESK_VALUE: dict[str, Any] = {
     "predictions": [PREDICTION_VALUE],
     "history": [STAFF_VALUE],
     "allowance": {"extra_tries": 1, "extended_until": v.LATER},
+    "closes_at": v.LATER,
     "duplicates": [{"submission": v.OTHER_SUBMISSION, "learner": "2c3d4e5f60718293a4b5c6d7e8f90112", "kinds": ["set"]}],
     "audit": [
         {

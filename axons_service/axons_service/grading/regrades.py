@@ -8,7 +8,7 @@ from axons_service.exercises.models import Project, Spec
 from axons_service.grading.delivery import grade_queue
 from axons_service.grading.models import AuditEntry, DeskTask, Submission
 from axons_service.grading.scoring import final_score, rubric_of, threshold_score
-from axons_service.grading.services import submission_tell
+from axons_service.grading.services import submissions_tell
 
 SHOWN = 200
 
@@ -41,12 +41,19 @@ def regrade_preview(rows: Any, spec: Spec) -> dict[str, Any]:
     return {**counts, "changes": changes}
 
 
-def submission_regrade(*, task: DeskTask, submission_id: UUID) -> bool:
-    """Score one submission by the task's spec; whether its score changed. Needs a transaction."""
+def submissions_regrade(*, task: DeskTask, submission_ids: list[UUID]) -> int:
+    """Score these by the task's spec; how many scores changed. Needs a transaction."""
+    projects = Project.objects.filter(submissions__pk__in=submission_ids).values("pk")
+    list(Project.objects.select_for_update().filter(pk__in=projects).order_by("pk").values_list("pk"))
+    batch = Submission.objects.select_related("spec", "project").filter(pk__in=submission_ids).order_by("pk")
+    changed = [each.pk for each in batch if submission_regrade(task=task, submission=each)]
+    submissions_tell(changed)
+    return len(changed)
+
+
+def submission_regrade(*, task: DeskTask, submission: Submission) -> bool:
+    """Score one submission by the task's spec; whether its score changed. Needs its project's row lock."""
     assert task.spec is not None, "a regrade has a spec"
-    project_id = Submission.objects.values_list("project_id", flat=True).get(pk=submission_id)
-    Project.objects.select_for_update().get(pk=project_id)
-    submission = Submission.objects.select_related("spec", "project").get(pk=submission_id)
     if submission.state != Submission.State.SCORED:
         return False
     after = outcome(submission, task.spec)
@@ -67,7 +74,6 @@ def submission_regrade(*, task: DeskTask, submission_id: UUID) -> bool:
     )
     if changed:
         grade_queue(submission=submission, reason="regrade")
-        submission_tell(submission)
     return changed
 
 

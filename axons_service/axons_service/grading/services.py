@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from axons_service.exercises.models import Project
 from axons_service.grading import selectors
+from axons_service.grading.deadlines import hand_in_check
 from axons_service.grading.delivery import grade_queue
 from axons_service.grading.duplicates import fingerprints
 from axons_service.grading.models import Submission
@@ -26,8 +27,8 @@ def submission_create(
 ) -> tuple[Submission, bool]:
     """Hand in a model: the submission, and whether it was created now (the same key gives the same submission).
 
-    Raises Problem 404 for a model that is not the project's, 409 `no_tries_left`, 422 for an exercise without grading
-    or a model with other classes.
+    Raises Problem 404 for a model that is not the project's, 409 `hand_in_closed` or `no_tries_left`, 422 for an
+    exercise without grading or a model with other classes.
     """
     with transaction.atomic():
         Project.objects.select_for_update().get(pk=project.pk)
@@ -42,6 +43,7 @@ def submission_create(
         spec = project.spec
         if spec.body.get("grading") is None:
             raise Problem(422, "not_graded", "This exercise is not graded, so nothing is handed in.")
+        hand_in_check(project)
         model = _own_model(project, model_id)
         hidden = _hidden_test_set(project, model)
         tries = selectors.project_tries(project)
@@ -137,6 +139,11 @@ def _no_tries(tries: selectors.Tries) -> str:
 
 def submission_tell(submission: Submission) -> None:
     """Show the submission, as it is now, to whoever watches the project."""
-    current = selectors.submissions().get(pk=submission.pk)
-    data = {"submission": submission_output(current)}
-    event_append(project=submission.project, job=None, kind="submission", data=data)
+    submissions_tell([submission.pk])
+
+
+def submissions_tell(ids: list[UUID]) -> None:
+    """Show each of them, as it is now, to whoever watches its project."""
+    for current in selectors.submissions().filter(pk__in=ids):
+        data = {"submission": submission_output(current)}
+        event_append(project=current.project, job=None, kind="submission", data=data)

@@ -8,7 +8,7 @@ from celery import shared_task
 from axons_service.grading.delivery import due_grades_publish, grade_deliver
 from axons_service.grading.desk_tasks import desk_tasks_rescue, task_run
 
-TURN_SECONDS = 30.0  # then another message takes its turn: grades of other exercises wait in the same queue
+TURN_SECONDS = 30.0  # then another message takes its turn: training sets wait in the same queue
 
 
 @shared_task  # type: ignore[untyped-decorator]
@@ -19,8 +19,13 @@ def deliver_grade(delivery_id: int) -> None:
 
 @shared_task  # type: ignore[untyped-decorator]
 def deliver_due_grades() -> None:
-    """Find grades whose message was lost or whose backoff is over, and desk tasks that nobody does."""
+    """Find grades whose message was lost or whose backoff is over."""
     due_grades_publish()
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def desk_tasks_lost() -> None:
+    """Find regrades and exports that nobody does."""
     desk_tasks_rescue()
 
 

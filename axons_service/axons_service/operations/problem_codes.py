@@ -78,6 +78,7 @@ CODES: dict[str, Code] = {
     ),
     "store_unavailable": Code(503, "Object store is away", "Try again in a few minutes; nothing is lost."),
     "idempotency_in_flight": Code(409, "Same request is running", "Repeat it after Retry-After seconds."),
+    "hand_in_closed": Code(409, "The due date has passed", "Training goes on; ask the course staff for more time."),
     "no_tries_left": Code(409, "No tries left", "The best score so far counts; a grader can still change it."),
     "not_cancellable": Code(409, "Cannot be cancelled", "Wait for the score."),
     "link_spent": Code(410, "Link was used or is too old", "Open the full page again from the course unit."),

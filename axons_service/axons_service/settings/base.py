@@ -150,6 +150,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "control"
 CELERY_TASK_ROUTES = {
     "axons_service.training_sets.tasks.*": {"queue": "prepare"},
+    # A regrade queues a grade for each submission: it must not wait behind them, nor its rescue.
+    "axons_service.grading.tasks.run_desk_task": {"queue": "prepare"},
+    "axons_service.grading.tasks.desk_tasks_lost": {"queue": "control"},
     "axons_service.grading.tasks.*": {"queue": "deliver"},
     "axons_service.jobs.tasks.archive_jobs": {"queue": "prepare"},
 }
@@ -164,6 +167,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "deliver-due-grades": {
         "task": "axons_service.grading.tasks.deliver_due_grades",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
+    "desk-tasks-lost": {
+        "task": "axons_service.grading.tasks.desk_tasks_lost",
         "schedule": 10.0,
         "options": {"expires": 10},
     },

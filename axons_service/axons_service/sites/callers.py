@@ -1,6 +1,7 @@
 """Who is calling: the one value every view of `/api/v1` decides with."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -24,6 +25,8 @@ class Caller:
     course: str
     usage: str
     project: UUID | None = None
+    knows_deadline: bool = False  # whether the LMS said when this person's work is due; older XBlocks do not
+    closes_at: datetime | None = None  # when handing in ends for this person by the LMS; None for never
 
     @property
     def is_staff(self) -> bool:

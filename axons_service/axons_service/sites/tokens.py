@@ -27,6 +27,7 @@ LEEWAY_SECONDS = 5
 REQUEST_LIFETIME_SECONDS = 60
 BROWSER_LIFETIME_SECONDS = 600
 CALLBACK_LIFETIME_SECONDS = 60
+LAST_SECOND = 253_402_300_799  # of the year 9999
 REQUEST_CLAIMS = ("iss", "aud", "sub", "course", "usage", "role", "iat", "exp", "jti")
 BROWSER_CLAIMS = ("iss", "aud", "sub", "site", "project", "course", "usage", "role", "iat", "exp")
 
@@ -176,7 +177,17 @@ def _caller(site: Site, claims: dict[str, Any], project: UUID | None = None) -> 
         role = Role(claims["role"])
     except ValueError as error:
         raise Problem(401, "token_claims", "The token's role must be learner, grader, author or site.") from error
-    return Caller(site, claims["sub"], role, claims["course"], claims["usage"], project)
+    known, closes_at = "closes" in claims, _closes_at(claims.get("closes"))
+    return Caller(site, claims["sub"], role, claims["course"], claims["usage"], project, known, closes_at)
+
+
+def _closes_at(seconds: object) -> datetime | None:
+    """The claim `closes`: seconds since 1970, or null where handing in never ends."""
+    if seconds is None:
+        return None
+    if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LAST_SECOND:
+        raise Problem(401, "token_claims", "The token's closes must be whole seconds since 1970, or null.")
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _spend(site: Site, jti: str, expires: float) -> None:

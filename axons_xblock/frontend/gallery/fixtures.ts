@@ -220,7 +220,7 @@ export function deskSubmission(id: string): unknown {
     submission, spec: { ...SPEC, hidden_test_set: "things-hidden", grading: { ...SPEC.grading!, rule: "mixed", rubric: RUBRIC } }, spec_hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     training_set: OWN, model: MODEL, curves: points,
     predictions: [prediction("p1", 4, 0.94, "my cat on the sofa.jpg", 2)], history: [submission, { ...SCORED, id: "old", created_at: ago(300) }],
-    allowance: { extra_tries: 1, extended_until: null },
+    allowance: { extra_tries: 1, extended_until: null }, closes_at: new Date(NOW + 3 * 86_400_000).toISOString(),
     duplicates: submission.duplicates?.length ? [{ submission: "s3", learner: "x", name: "Noor Haddad", username: "noor", kinds: ["set", "curve"] }] : [],
     audit: [
       { id: 3, submission: id, grader: "g", grader_name: "Dr. Ada Moreau", action: "note", before: {}, after: {}, reason: "Ask about the night pictures.", created_at: ago(2) },
@@ -234,7 +234,7 @@ export function desk(body: Record<string, unknown>, list: Submission[] = DESK_LI
   switch (body["action"]) {
     case "list": return { results: list, next: null };
     case "open": return deskSubmission(String(body["submission"]));
-    case "cohorts": return { cohorts: ["Evening group", "Morning group"] };
+    case "groups": return { cohorts: ["Evening group", "Morning group"], teams: ["Blue", "Red"] };
     case "tasks": return { results: TASKS, next: null };
     case "task": return TASKS[0];
     case "preview": return PREVIEW;

@@ -1,6 +1,6 @@
 /** Mounts one view in one state: gallery.html?case=train-running&dir=rtl. Without a case: the list of them. */
 import { mount } from "../src/main";
-import type { Args, AxonsEvent, Bundle, Picture } from "../src/core/types";
+import type { Args, AxonsEvent, Bundle, Picture, ProjectState } from "../src/core/types";
 import * as f from "./fixtures";
 
 type Answer = { status?: number; body: unknown; never?: boolean };
@@ -11,6 +11,9 @@ const down: Answer = { status: 503, body: { error: { code: "service_unavailable"
 const student = (bundle: Bundle, more: Case["more"] = {}, args: Partial<Args> = {}): Case => ({ view: "student", open: () => ok(bundle), more, args });
 
 const history = { jobs: [f.DONE, f.FAILED, f.DONE_1], models: [f.MODEL, f.MODEL_1] };
+/** Due in so many minutes, and closed in so many. */
+const due = (minutes: number, closes = minutes, more: Partial<ProjectState> = {}): Bundle =>
+  f.bundle({ ...history, closes_at: f.ago(-closes), ...more }, { block: { display_name: "Teach a network to see", weight: 10, due: f.ago(-minutes) } });
 const tried = [f.prediction("p1", 4, 0.94, "my cat on the sofa.jpg", 2), f.prediction("p2", 7, 0.55, "guitar-in-the-dark.jpg", 5), f.prediction("p3", 1, 0.99, "IMG_20260412_081530.jpg", 9)];
 const LONG = "Donaudampfschifffahrtsgesellschaftskapitän und Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz: train a classifier with an exceptionally long exercise title that never seems to end";
 const running = f.curve(8, 0.85, 1.7);
@@ -40,6 +43,10 @@ const CASES: Record<string, Case> = {
   "try": student(f.bundle(history)),
   "try-answer": student(f.bundle({ ...history, predictions: tried })),
   "hand-in": student(f.bundle(history)),
+  "hand-in-due": student(due(60 * 24 * 3)),
+  "hand-in-grace": student(due(-5, 25)),
+  "hand-in-ended": student(due(-120)),
+  "hand-in-reopened": student(due(-120, -120, { reopened: true })),
   "hand-in-rubric": student(f.bundle({ ...history, spec: { ...f.SPEC, grading: { ...f.SPEC.grading, rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } } as never)),
   "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
   "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),

@@ -163,6 +163,75 @@ describe("the student's page", () => {
     expect(text()).toContain("Your model is being scored");
   });
 
+  describe("a due date", () => {
+    const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
+    const opened = (due: string | null, change = {}, more = {}) => ({ open: () => ({ body: f.bundle({ ...history, closes_at: due, ...change }, { block: { display_name: "Test", weight: 10, due }, ...more }) }) });
+
+    it("is shown with the time that is left, on every step, and leaves handing in open", async () => {
+      await show("student", opened(at(29.5)));
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("Due");
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("30 min left");
+      await press("Hand in");
+      expect(text()).toContain("Hand in by");
+      expect(button("Hand in this model").disabled).toBe(false);
+    });
+
+    it("has a grace period", async () => {
+      await show("student", opened(at(-5), { closes_at: at(5.5) }));
+      await press("Hand in");
+      expect(text()).toContain("The due date has passed. You can still hand in until");
+      expect(text()).toContain("6 min left");
+      expect(button("Hand in this model")).toBeTruthy();
+    });
+
+    it("ends handing in and nothing else", async () => {
+      await show("student", opened(at(-1)));
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("Was due");
+      await press("Hand in");
+      expect(text()).toContain("Handing in has ended");
+      expect(text()).toContain("You can go on training and trying for practice");
+      expect(button("Hand in this model")).toBeUndefined();
+      await press("Train");
+      expect([...host.querySelectorAll("button")].some((each) => each.textContent?.trim() === "Train" && !each.disabled)).toBe(true);
+    });
+
+    it("is a later one for a student whom a grader gave more time", async () => {
+      await show("student", opened(at(-60), { closes_at: at(120), extended_until: at(120) }));
+      await press("Hand in");
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("in 2 hr");
+      expect(button("Hand in this model")).toBeTruthy();
+    });
+
+    it("lets one more be handed in when the last was given back", async () => {
+      await show("student", opened(at(-60), { reopened: true }));
+      await press("Hand in");
+      expect(text()).toContain("you may hand in once more");
+      expect(button("Hand in this model")).toBeTruthy();
+    });
+
+    it("goes by the clock of the LMS, not by the browser's", async () => {
+      await show("student", opened(at(30), {}, { now: Date.now() / 1000 + 3600 }));
+      await press("Hand in");
+      expect(text()).toContain("Handing in has ended");
+    });
+
+    it("is not spoken of where there is none", async () => {
+      await show("student", opened(null));
+      await press("Hand in");
+      expect(text()).not.toMatch(/due|Hand in by/i);
+    });
+
+    it("shows the service's sentence when it refuses all the same", async () => {
+      const detail = "Handing in ended on 27 November 2026 at 12:00 UTC.";
+      await show("student", { ...opened(at(0.5)), submission_create: () => ({ status: 409, body: { error: { code: "hand_in_closed", message: detail } } }) });
+      await press("Hand in");
+      await press("Hand in this model");
+      host.querySelector<HTMLElement>(".ax-inset .ax-primary")!.click();
+      await until(() => text().includes(detail));
+      expect(text()).toContain(detail);
+    });
+  });
+
   it("shows an inference-only exercise without steps or grade", async () => {
     await show("student", { open: () => ({ body: f.bundle({ spec: { ...f.SPEC, kind: "inference", grading: null }, supplied_model: f.SUPPLIED }) }) });
     expect(host.querySelector(".ax-rail")).toBeNull();

@@ -134,7 +134,7 @@ def test_a_killed_worker_costs_nothing_but_time(
     assert DeskTask.objects.get(pk=task).done == 3
     assert scores() == [1.0, 0.0, 0.0]
     assert AuditEntry.objects.filter(action="regrade").count() == 3
-    assert len({call["submission_id"] for call in calls}) == 3
+    assert len({call["submission"].pk for call in calls}) == 3
 
 
 def test_what_never_gets_on_is_given_up(handed_in: list[str], grader: Caller) -> None:

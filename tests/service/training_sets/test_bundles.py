@@ -68,7 +68,12 @@ def test_the_hidden_set_stays_hidden_at_the_other_site(home: Lms, tmp_path: Path
     learner, grader = Caller(abroad), Caller(abroad, learner="greta", role="grader")
     learner.open(builders.spec(starter_set=None, hidden_test_set=HIDDEN))
     assert learner.get(f"/training-sets/{hidden.pk}").status_code == 404
+    assert learner.get(f"/training-sets/{hidden.pk}/images").status_code == 404
     assert learner.get("/library").status_code == 403
+    assert learner.get("/leakage").status_code == 403
+    told = learner.get(f"/projects/{learner.project().pk}").content.decode()
+    assert HIDDEN not in told
+    assert str(hidden.pk) not in told
     assert grader.get("/leakage").status_code == 200
     names = [each["name"] for each in Caller(abroad, role="author").get("/library").json()["hidden_test_sets"]]
     assert names == [HIDDEN]

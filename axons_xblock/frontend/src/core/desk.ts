@@ -7,9 +7,9 @@ import type { MetricPoint, Model, Prediction, Spec, Submission, TrainingSet } fr
 
 export interface Wish {
   sort: "newest" | "oldest" | "score_high" | "score_low"; state: "" | "scoring" | "scored" | "failed" | "returned";
-  needs_review: boolean; overridden: boolean; min_score: number | null; max_score: number | null; text: string; cohort: string;
+  needs_review: boolean; overridden: boolean; min_score: number | null; max_score: number | null; text: string; cohort: string; team: string;
 }
-export const EVERYTHING: Wish = { sort: "newest", state: "", needs_review: false, overridden: false, min_score: null, max_score: null, text: "", cohort: "" };
+export const EVERYTHING: Wish = { sort: "newest", state: "", needs_review: false, overridden: false, min_score: null, max_score: null, text: "", cohort: "", team: "" };
 
 export interface AuditEntry {
   id: number; submission: string; grader: string; grader_name?: string; reason: string; created_at: string;
@@ -21,7 +21,7 @@ export interface Twin { submission: string; learner: string; name?: string; user
 export interface DeskSubmission {
   submission: Submission; spec: Spec; spec_hash: string; training_set: TrainingSet | null; model: Model;
   curves: { train: MetricPoint[]; validation: MetricPoint[] } | null; predictions: Prediction[]; history: Submission[];
-  allowance: Allowance; duplicates: Twin[]; audit: AuditEntry[];
+  allowance: Allowance; closes_at?: string | null; duplicates: Twin[]; audit: AuditEntry[];
 }
 export interface DeskTask {
   id: string; kind: "regrade" | "csv" | "zip"; state: "running" | "done" | "stopped" | "failed"; done: number; changed: number; total: number;
@@ -91,8 +91,9 @@ export class DeskApi {
   stop(task: string): Promise<DeskTask> {
     return this.ask("stop", { task });
   }
-  async cohorts(): Promise<string[]> {
-    return (await this.ask<{ cohorts: string[] }>("cohorts")).cohorts;
+  /** By what the LMS groups the course's people. */
+  groups(): Promise<{ cohorts: string[]; teams: string[] }> {
+    return this.ask("groups");
   }
   async link(): Promise<string> {
     return (await this.ask<{ url: string }>("link")).url;

@@ -21,6 +21,10 @@ export interface State {
   weight: number;
   grade: Grade | null;
   canGrade: boolean;
+  /** The course's due date for whoever looks, or null. */
+  due: string | null;
+  /** How far the LMS's clock is ahead of this browser's, in milliseconds. */
+  ahead: number;
   connection: Connection;
   /** Highest event id seen: where a stream or a poll resumes. */
   cursor: number;
@@ -53,7 +57,7 @@ export function isTerminal(state: JobState): boolean {
 
 export function initialState(title = "", weight = 1): State {
   return {
-    project: null, title, weight, grade: null, canGrade: false, connection: { mode: "loading" },
+    project: null, title, weight, grade: null, canGrade: false, due: null, ahead: 0, connection: { mode: "loading" },
     cursor: 0, curves: {}, seen: new Set(), order: {},
   };
 }
@@ -69,6 +73,8 @@ export function reduce(state: State, action: Action): State {
         weight: bundle.block?.weight ?? state.weight,
         grade: bundle.grade ?? state.grade,
         canGrade: bundle.user?.can_grade ?? state.canGrade,
+        due: bundle.block?.due ?? null,
+        ahead: bundle.now ? bundle.now * 1000 - Date.now() : state.ahead,
       };
     }
     case "snapshot":

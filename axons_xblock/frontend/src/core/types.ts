@@ -131,6 +131,10 @@ export interface ProjectState {
   storage?: Storage;
   /** The learner's own later due date. */
   extended_until?: string | null;
+  /** When handing in ends for this learner, grace and extensions included; null for never. */
+  closes_at?: string | null;
+  /** Whether one more may be handed in after that. */
+  reopened?: boolean;
 }
 export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
 export type TrashKind = "training_set" | "job" | "model" | "project";
@@ -141,7 +145,9 @@ export interface TrashEntry {
 export interface Grade { earned: number; possible: number }
 export interface Bundle {
   project: ProjectState; read_token: string; read_token_expires_at: string; api_url: string; stream_url: string;
-  user?: { role: string; can_grade: boolean }; grade?: Grade | null; block?: { display_name: string; weight: number };
+  user?: { role: string; can_grade: boolean }; grade?: Grade | null; block?: { display_name: string; weight: number; due?: string | null };
+  /** The LMS's clock, in seconds. */
+  now?: number;
 }
 
 export type EventKind = "state" | "metrics" | "resources" | "log" | "progress" | "training_set" | "submission" | "trash";

@@ -30,7 +30,7 @@ export function AllowanceForm({ api, found, onChange }: Taking) {
         <Field label={t("Extra tries")} error={touched ? triesWrong : null}>
           {({ id, describedBy, invalid }) => <input id={id} type="text" inputMode="numeric" class="ax-number" value={tries} aria-describedby={describedBy} aria-invalid={invalid} onInput={(event) => setTries(event.currentTarget.value)} />}
         </Field>
-        <Field label={t("May hand in until")} help={t("Empty: as everybody.")}>
+        <Field label={t("May hand in until")} help={found.closes_at ? t("Empty: as everybody. Handing in ends for this student on {time}.", { time: absolute(found.closes_at) }) : t("Empty: as everybody. The course sets no date, so nothing ends.")}>
           {({ id, describedBy }) => <input id={id} type="datetime-local" value={until} aria-describedby={describedBy} onInput={(event) => setUntil(event.currentTarget.value)} />}
         </Field>
         <Field label={t("Reason")} error={touched ? reasonMissing : null}>

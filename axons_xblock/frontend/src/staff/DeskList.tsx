@@ -45,9 +45,9 @@ export function DeskList({ api, wish, setWish, list, busy, failed, weight, at, o
 }
 
 function Filters({ api, wish, setWish, weight }: { api: DeskApi; wish: Wish; setWish: (wish: Wish) => void; weight: number }) {
-  const [cohorts, setCohorts] = useState<string[]>([]);
+  const [groups, setGroups] = useState<{ cohorts: string[]; teams: string[] }>({ cohorts: [], teams: [] });
   useEffect(() => {
-    api.cohorts().then(setCohorts, () => undefined); // without cohorts there is nothing to choose
+    api.groups().then(setGroups, () => undefined); // without groups there is nothing to choose
   }, []);
   const chips: [string, Partial<Wish>][] = [
     [t("All"), { state: "", needs_review: false, overridden: false }], [t("Needs review"), { state: "", needs_review: true, overridden: false }],
@@ -73,14 +73,8 @@ function Filters({ api, wish, setWish, weight }: { api: DeskApi; wish: Wish; set
             <option value="score_high">{t("highest score first")}</option>
           </select>
         </label>
-        {cohorts.length > 0 ? (
-          <label class="ax-inline" for={`${id}-cohort`}>{t("Cohort")}
-            <select id={`${id}-cohort`} value={wish.cohort} onChange={(event) => setWish({ ...wish, cohort: event.currentTarget.value })}>
-              <option value="">{t("all cohorts")}</option>
-              {cohorts.map((each) => <option key={each} value={each}>{each}</option>)}
-            </select>
-          </label>
-        ) : null}
+        <Group label={t("Cohort")} all={t("all cohorts")} names={groups.cohorts} value={wish.cohort} onChange={(cohort) => setWish({ ...wish, cohort })} />
+        <Group label={t("Team")} all={t("all teams")} names={groups.teams} value={wish.team} onChange={(team) => setWish({ ...wish, team })} />
         <fieldset class="ax-range">
           <legend>{t("Points")}</legend>
           <Limit label={t("Points, at least")} placeholder={points(0)} weight={weight} value={wish.min_score} onChange={(min_score) => setWish({ ...wish, min_score })} />
@@ -92,6 +86,20 @@ function Filters({ api, wish, setWish, weight }: { api: DeskApi; wish: Wish; set
         {chips.map(([words, part]) => <button type="button" key={words} aria-pressed={chosen(part)} onClick={() => setWish({ ...wish, ...part })}>{words}</button>)}
       </div>
     </div>
+  );
+}
+
+/** One way in which the LMS groups people; nothing where the course has none. */
+function Group({ label, all, names, value, onChange }: { label: string; all: string; names: string[]; value: string; onChange: (name: string) => void }) {
+  const id = useUid();
+  if (names.length === 0) return null;
+  return (
+    <label class="ax-inline" for={id}>{label}
+      <select id={id} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+        <option value="">{all}</option>
+        {names.map((each) => <option key={each} value={each}>{each}</option>)}
+      </select>
+    </label>
   );
 }
 

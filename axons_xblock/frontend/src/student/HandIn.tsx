@@ -1,6 +1,6 @@
 /** Step 5: hand a model in, see what it scored and what the grader said. */
 import { useState } from "preact/hooks";
-import { absolute, percent, points } from "../core/format";
+import { percent, points } from "../core/format";
 import { hiddenShare, howGraded } from "../core/grading";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
@@ -10,6 +10,7 @@ import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics"
 import { Thresholds } from "../ui/thresholds";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
+import { DueNotice, useDue } from "./DueDate";
 
 function Criteria({ rubric }: { rubric: Criterion[] }) {
   const whole = rubric.reduce((sum, each) => sum + each.points, 0);
@@ -34,6 +35,7 @@ export function HandIn() {
   const { tries, submissions } = project;
   const [asked, setAsked] = useState(false);
   const group = useUid();
+  const { due, now } = useDue(project, state);
   const submit = useAsk(async () => {
     await session.submit(model?.id ?? "");
     setAsked(false);
@@ -55,6 +57,7 @@ export function HandIn() {
 
       {submissions.length > 0 ? <Latest submission={submissions[0]!} weight={state.weight} grade={state.grade} metric={grading.metric} /> : null}
 
+      {due ? <DueNotice due={due} now={now} /> : null}
       {project.models.length === 0 ? (
         <Empty icon="flag" title={t("There is no model to hand in yet.")}>
           <Button look="primary" onClick={() => go("train")}>{t("Go to Train")}</Button>
@@ -73,8 +76,7 @@ export function HandIn() {
             ))}
           </fieldset>
           <Tries used={tries.used} max={tries.max} left={tries.left} />
-          {project.extended_until ? <p class="ax-hint">{t("You may hand in until {time}.", { time: absolute(project.extended_until) })}</p> : null}
-          {none ? <Notice kind="info"><p>{t("All tries are used. Your best score stays.")}</p></Notice> : asked && model ? (
+          {due?.phase === "ended" ? null : none ? <Notice kind="info"><p>{t("All tries are used. Your best score stays.")}</p></Notice> : asked && model ? (
             <div class="ax-inset" role="group" aria-label={t("Confirm")}>
               <p><strong>{t("Hand in {model}?", { model: modelName(project, model) })}</strong> {tries.left === null
                 ? t("You can hand in again later.")

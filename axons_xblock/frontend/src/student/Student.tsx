@@ -11,6 +11,7 @@ import { Lazy } from "../ui/lazy";
 import { useUid } from "../ui/uid";
 import { Banner } from "./Banner";
 import { DeskContext, type Desk, type Step } from "./context";
+import { DueFact, useDue } from "./DueDate";
 import { HandIn } from "./HandIn";
 import { Pictures } from "./Pictures";
 import { Rail, type RailStep } from "./Rail";
@@ -55,6 +56,7 @@ function Opening() {
 function Header({ session, state }: { session: Session; state: State }) {
   const instructions = typeof session.args.instructions === "string" ? session.args.instructions : "";
   const { grade, project } = state;
+  const { due, now } = useDue(project, state);
   return (
     <header class="ax-header">
       <div class="ax-header-words">
@@ -71,6 +73,7 @@ function Header({ session, state }: { session: Session; state: State }) {
             <dt>{t("Tries left")}</dt>
             <dd>{project.tries.max === null || project.tries.left === null ? t("no limit") : <bdi dir="ltr"><strong>{project.tries.left}</strong> / {project.tries.max}</bdi>}</dd>
           </div>
+          {due ? <DueFact due={due} now={now} /> : null}
         </dl>
       ) : null}
     </header>
