@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,11 +26,14 @@ def chaos(*arguments: str) -> tuple[int, str]:
     return module_run("tests.faults.chaos", *arguments)
 
 
-def module_run(module: str, *arguments: str) -> tuple[int, str]:
-    """The same of another module. A run brings servers of its own: killing those hurts no other test."""
+def module_run(module: str, *arguments: str, prefix: Sequence[str] = ()) -> tuple[int, str]:
+    """The same of another module. A run brings servers of its own: killing those hurts no other test.
+
+    `prefix` is what the command line begins with.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "deploy" / "demo")])}
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [*prefix, sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
