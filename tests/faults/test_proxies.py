@@ -176,6 +176,25 @@ def test_a_connection_is_reset_before_the_request_arrives_or_after_it_was_answer
     assert 0 < arrived < 12
 
 
+def test_a_reset_is_one() -> None:
+    async def run() -> None:
+        near, far = free_ports(2)
+        proxy = Proxy(far, Upstream().handle, Weather(random.Random(1)))
+        link = Link(near, far, random.Random(2), delay=0.0, resets=1.0)
+        link.is_bad = True
+        await proxy.start()
+        await link.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", near)
+        writer.write(REQUEST.encode())
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        link.stop()
+        await proxy.stop()
+
+    asyncio.run(run())
+
+
 def test_some_connections_are_reset_and_the_others_are_not() -> None:
     took, _, link = over_a_link(is_bad=True, resets=0.5, times=12)
     assert 0 < link.resets < 12
