@@ -124,7 +124,7 @@ async def two_hosts(peer: str, seed: int) -> Report:
             await asyncio.gather(keeping, *studying, return_exceptions=True)
         report.surprises = world.surprises()
         report.verdict = judge(await run._evidence(world, learners, say))
-        report.outcomes = {name: count for name, count in await asyncio.to_thread(_rows, world, OUTCOMES)}
+        report.outcomes = dict(await asyncio.to_thread(_rows, world, OUTCOMES))
         for link in report.links:
             link.stop()
     return report
