@@ -9,6 +9,7 @@ import random
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -155,7 +156,8 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
     for name in ("service", "runners", "sockets"):
         (folder / name).mkdir()
     keys = load_or_create(folder / "keys")
-    base = next(b for b in range(31000, 35000, 10) if not ports.taken(ports.Ports(b)))
+    bases = random.SystemRandom().sample(range(31000, 35000, 10), 400)
+    base = next(b for b in bases if not ports.taken(ports.Ports(b)) and not _answers_elsewhere(b))
     secret = secrets.token_hex(12)
     store = objects.Store(folder / "store", folder / "sockets", base + 3, "chaos", secret)
     web_port, web_proxy, s3_proxy, grades_port = lifecycle.free_ports(4)
@@ -189,6 +191,15 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
     for name in ("web", "worker", "beat"):
         world.units[name] = _service_unit(world, name)
     return world
+
+
+def _answers_elsewhere(base: int) -> bool:
+    """Whether a SeaweedFS with these ports runs in another network namespace: its sockets in /tmp are named by them."""
+    for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{1000 + base // 10}?.sock"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return True
+    return False
 
 
 def _environment(
