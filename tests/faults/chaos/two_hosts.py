@@ -141,6 +141,8 @@ async def _cut(world: World, report: Report) -> None:
     report.strangers = sum(os.readlink(f"/proc/{unit.pid}/ns/net") == here for unit in world.runners)
     report.running = running
     say(f"pulling the cable out under {running} running jobs")
+    for runner in world.runners:
+        world.ledger.fence.fault(runner.name)
     await asyncio.to_thread(cable, plugged=False)
     try:
         await asyncio.sleep(1.0)  # what was accepted before is served meanwhile
