@@ -14,6 +14,7 @@ JOBS ?= 2000
 SEED ?= 1
 RUNNERS ?= 4
 FENCING ?= on
+CLOUD ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
@@ -44,8 +45,8 @@ endif
 test-fast: setup ## the unit lane, under two minutes, no servers
 	@$(PY) -m pytest --ignore=tests/e2e -m "$(FAST)" $(PYTEST_ARGS)
 
-faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on (Linux, libfaketime)
-	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING)
+faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on CLOUD=ovh (Linux, libfaketime)
+	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING) --cloud "$(CLOUD)"
 
 deploy-tools: setup ## Tutor, hadolint and the parsers that read deploy/ in the tests, apart from .venv
 	@scripts/deploy_tools.sh

@@ -66,6 +66,47 @@ def test_a_second_machine_under_one_name_is_stopped_and_paid(ovh: OvhBench, pool
     assert accounted(pool, ovh) == ovh.cloud.billed_seconds()
 
 
+def test_a_lost_machine_that_died_unseen_is_paid_and_not_started_again_under_its_name(
+    ovh: OvhBench, pool: Pool
+) -> None:
+    """The answer to its start was lost, the cloud could not be asked while it ran, and then it was taken away."""
+    Pool.objects.update(min_runners=1, max_runners=1)
+    ovh.cloud.faults = [Fault(after=True, method="POST")]
+    scale(pool, ovh)
+    ovh.cloud.faults = [Fault(503, method="GET")] * 4
+    for _ in range(4):
+        scale(pool, ovh)
+    (lost,) = ovh.cloud.jobs.values()
+    assert lost.state == "RUNNING"
+    ovh.cloud.end(lost.id, "INTERRUPTED")
+    for _ in range(6):
+        scale(pool, ovh)
+    names = [job.spec["labels"]["axons-runner"] for job in ovh.cloud.jobs.values()]
+    assert len(names) == len(set(names)) == 2
+    assert len(ovh.cloud.living()) == len(alive(pool)) == 1
+    assert accounted(pool, ovh) == ovh.cloud.billed_seconds()
+
+
+def test_a_second_machine_under_one_name_that_died_unseen_is_paid(ovh: OvhBench, pool: Pool) -> None:
+    """A start that arrived twice, and a cloud that could not be asked while both machines ran."""
+    Pool.objects.update(min_runners=1, max_runners=1)
+    scale(pool, ovh)
+    (first,) = ovh.cloud.jobs.values()
+    second, _ = ovh.cloud._create(dict(first.spec))
+    assert second == 200
+    ovh.cloud.faults = [Fault(503, method="GET")] * 4
+    for _ in range(4):
+        scale(pool, ovh)
+    assert [job.state for job in ovh.cloud.jobs.values()] == ["RUNNING", "RUNNING"]
+    for job_id in list(ovh.cloud.jobs):
+        ovh.cloud.end(job_id, "INTERRUPTED")
+    ovh.cloud.faults = [Fault(503, method="GET")]
+    for _ in range(6):
+        scale(pool, ovh)
+    assert {use.handle["id"] for use in MachineUse.objects.all()} == set(ovh.cloud.jobs)
+    assert accounted(pool, ovh) == ovh.cloud.billed_seconds()
+
+
 def test_a_machine_that_nobody_knows_is_stopped(ovh: OvhBench, pool: Pool) -> None:
     scale(pool, ovh)
     Runner.objects.filter(pk=alive(pool)[0].pk).delete()

@@ -1,9 +1,11 @@
 """A short seed of `make faults`: two hundred jobs under every kind of fault, and nothing is lost or done twice."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -24,11 +26,14 @@ def chaos(*arguments: str) -> tuple[int, str]:
     return module_run("tests.faults.chaos", *arguments)
 
 
-def module_run(module: str, *arguments: str) -> tuple[int, str]:
-    """The same of another module. A run brings servers of its own: killing those hurts no other test."""
+def module_run(module: str, *arguments: str, prefix: Sequence[str] = ()) -> tuple[int, str]:
+    """The same of another module. A run brings servers of its own: killing those hurts no other test.
+
+    `prefix` is what the command line begins with.
+    """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "deploy" / "demo")])}
     process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
+        [*prefix, sys.executable, "-m", module, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -55,6 +60,23 @@ def test_two_hundred_jobs_under_fire_end_once_each() -> None:
     assert "stale writes accepted 0" in figures
     assert "failed without a class 0" in figures
     assert any(line.startswith("orphans 0 ") for line in figures)
+    assert code == 0
+
+
+def test_machines_of_a_failing_cloud_lose_nothing_and_every_second_is_paid() -> None:
+    """`make faults CLOUD=ovh`, short: the emulator's own ledger of what its machines ran is what the service pays."""
+    code, output = chaos(
+        "--jobs", "60", "--seed", "5", "--cloud", "ovh", "--runners", "3", "--students", "6", "--pace", "2"
+    )
+    figures = [line for line in output.splitlines() if not line.startswith("NOTICE")]
+    for line in ("submitted 60", "lost 0", "duplicated effects 0", "stale writes accepted 0", "unaccounted 0"):
+        assert line in figures
+    assert any(line.startswith("orphans 0 ") for line in figures)
+    machines = re.search(r"^machines (\d+), that ran ([\d.]+) s .* and (\d+) s by", output, re.MULTILINE)
+    assert machines is not None
+    assert int(machines[1]) >= 4  # some were taken away and replaced
+    assert float(machines[2]) > 30
+    assert re.search(r"^the cloud's bad days: .*(answers|after the work)", output, re.MULTILINE)
     assert code == 0
 
 

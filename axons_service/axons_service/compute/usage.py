@@ -29,7 +29,10 @@ def machine_use_open(*, pool: Pool, machine: Machine) -> MachineUse:
 
 
 def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> None:
-    """Take over what the provider says: living machines from `machines`, ended ones by asking for each once."""
+    """Take over what the provider says: living machines from `machines`, ended ones by asking for each once.
+
+    With an ended one its namesakes are asked for: one of a start that arrived twice may have come and gone unseen.
+    """
     open_uses = {use.handle_sha256: use for use in pool.uses.filter(is_closed=False)}
     for machine in machines:
         use = open_uses.pop(_key(machine.handle), None) or machine_use_open(pool=pool, machine=machine)
@@ -38,10 +41,15 @@ def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> N
     for use in open_uses.values():
         try:
             ended = provider.inspect(use.handle)
+            namesakes = provider.namesakes(use.runner_name)
         except ProviderError:
             continue  # asked again next time
         if ended is not None and ended.status is not Status.GONE:
             continue  # it came after the list was made
+        for machine in namesakes:
+            other = machine_use_open(pool=pool, machine=machine)
+            if machine.status is Status.GONE and other.pk != use.pk:
+                _close(other, machine)
         _close(use, ended)
 
 

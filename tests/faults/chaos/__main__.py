@@ -8,6 +8,7 @@ import signal
 import sys
 
 from scripts.services.lifecycle import ServiceError
+from tests.faults.chaos import cloud_actions
 from tests.faults.chaos.actions import FAULTS, PACE_SECONDS
 from tests.faults.chaos.clock import NoFaketime
 from tests.faults.chaos.run import chaos
@@ -23,10 +24,16 @@ def main() -> int:
     parser.add_argument("--runners", type=int, default=4)
     parser.add_argument("--students", type=int, default=12)
     parser.add_argument("--pace", type=float, default=PACE_SECONDS, help="seconds between two faults, on average")
-    parser.add_argument("--only", choices=sorted(FAULTS), default="", help="this one fault instead of all")
+    parser.add_argument(
+        "--only", choices=sorted(FAULTS | cloud_actions.FAULTS), default="", help="this one fault instead of all"
+    )
     parser.add_argument("--fencing", choices=("on", "off"), default="on", help="off shows that this test can fail")
+    parser.add_argument("--cloud", choices=("", "ovh"), default="", help="machines come from the emulated cloud")
     given = parser.parse_args()
-    say(f"chaos: {given.jobs} jobs, seed {given.seed}, {given.runners} runners, fencing {given.fencing}")
+    if given.only and given.only not in (cloud_actions.FAULTS if given.cloud else FAULTS):
+        parser.error(f"--only {given.only} is no fault of a world {'with' if given.cloud else 'without'} a cloud.")
+    cloud = f", machines of the emulated {given.cloud}" if given.cloud else ""
+    say(f"chaos: {given.jobs} jobs, seed {given.seed}, {given.runners} runners, fencing {given.fencing}{cloud}")
     try:
         verdict = asyncio.run(_run(given))
     except (UnitError, ServiceError, NoFaketime, asyncio.CancelledError) as error:
@@ -58,6 +65,7 @@ async def _run(given: argparse.Namespace) -> Verdict:
         only=given.only,
         fencing=given.fencing == "on",
         say=say,
+        cloud=bool(given.cloud),
     )
 
 

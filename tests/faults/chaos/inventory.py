@@ -58,6 +58,33 @@ def collect() -> dict[str, Any]:
             )
         },
         "projects": Project.objects.count(),
+        **_machines(),
+    }
+
+
+def _machines() -> dict[str, Any]:
+    """`bills` of machines as the cost pages count them, and `runners` that pools which start their own believe in."""
+    from django.utils import timezone
+
+    from axons_service.compute.models import MachineUse, Pool, Runner
+    from axons_service.compute.usage import billed_seconds
+
+    now = timezone.now()
+    return {
+        "bills": [
+            {
+                "id": use.handle["id"],
+                "name": use.runner_name,
+                "seconds": float(billed_seconds(use, unit=use.pool.billing_unit_seconds, now=now)),
+                "is_closed": use.is_closed,
+            }
+            for use in MachineUse.objects.filter(pool__provider=Pool.Provider.OVH).select_related("pool")
+        ],
+        "runners": list(
+            Runner.objects.filter(pool__provider=Pool.Provider.OVH)
+            .exclude(state=Runner.State.GONE)
+            .values_list("name", flat=True)
+        ),
     }
 
 

@@ -12,8 +12,11 @@ from typing import Any
 
 from axons_demo import objects
 from axons_xblock.tokens import Identity
+from tests.faults.chaos import cloud_actions
 from tests.faults.chaos.actions import deck, storm
+from tests.faults.chaos.cloud import say_mood
 from tests.faults.chaos.ledger import Ledger
+from tests.faults.chaos.machines import Bill
 from tests.faults.chaos.students import Budget, Refused, Student
 from tests.faults.chaos.units import keep_alive
 from tests.faults.chaos.verdict import Evidence, Outcome, Verdict, judge
@@ -25,23 +28,35 @@ UNDER_FIRE = 0.9  # the share of jobs that end before the faults do
 PROGRESS_SECONDS = 10.0
 QUIET_SECONDS = 300.0
 GRADES_SECONDS = 180.0
+IDLE_SECONDS = 60.0  # a machine that is idle for 4 s is stopped, and may take 12 s to end
+BILLS_SECONDS = 5.0  # three rounds in which the service sees that they are gone
 
 Say = Callable[[str], None]
 
 
 async def chaos(
-    *, jobs: int, seed: int, runners: int, students: int, pace: float, only: str, fencing: bool, say: Say
+    *,
+    jobs: int,
+    seed: int,
+    runners: int,
+    students: int,
+    pace: float,
+    only: str,
+    fencing: bool,
+    say: Say,
+    cloud: bool = False,
 ) -> Verdict:
-    """Run and judge. Raises UnitError when the world cannot be started or kept running."""
+    """Run and judge; with `cloud`, on machines of one that fails. Raises UnitError when the world does not come up."""
     rng = random.Random(seed)
     ledger = Ledger()
     began = time.monotonic()
-    async with running_world(ledger, rng, runners=runners, fencing=fencing, say=say) as world:
+    cards = cloud_actions.deck(only) if cloud else deck(only, fencing)
+    async with running_world(ledger, rng, runners=runners, fencing=fencing, say=say, cloud=cloud) as world:
         budget = Budget(jobs)
         learners = [_student(world, budget, number, rng) for number in range(students)]
         keeping = asyncio.create_task(keep_alive(world.everything))
         over = asyncio.Event()
-        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace, deck(only, fencing), over))
+        storming = asyncio.create_task(storm(world, random.Random(rng.random()), pace, cards, over))
         telling = asyncio.create_task(_tell(world, began, say))
         studying = [asyncio.create_task(learner.run()) for learner in learners]
         try:
@@ -49,9 +64,12 @@ async def chaos(
             say("all is ordered and most has ended; the faults stop")
             over.set()
             await storming
-            for proxy in (world.web, world.s3, world.grades):
+            for proxy in world.proxies:
                 proxy.weather.calm = True
+            if world.cloud is not None:
+                world.cloud.mood.calm = True
             await _quiet(ledger, studying, say)
+            await _idle(world)
         finally:
             tasks = (telling, keeping, storming, *studying)
             for task in tasks:
@@ -60,6 +78,8 @@ async def chaos(
         evidence = await _evidence(world, learners, say)
     say(f"faults dealt: {', '.join(f'{name} {count}' for name, count in sorted(ledger.faults.items()))}")
     say(f"requests broken: web {_broken(world.web)}; object store {_broken(world.s3)}; grades {_broken(world.grades)}")
+    if world.cloud is not None and world.cloud_proxy is not None:
+        say(f"the cloud's bad days: {say_mood(world.cloud)}; connections: {_broken(world.cloud_proxy)}")
     say(f"grade calls: {dict(ledger.grade_calls)}")
     for line in [*world.surprises(), *ledger.troubles]:
         say(f"NOTICE: {line}")
@@ -112,6 +132,17 @@ async def _quiet(ledger: Ledger, studying: list[asyncio.Task[None]], say: Say) -
         task.result()
 
 
+async def _idle(world: World) -> None:
+    """Wait until every machine has gone for want of work; one that stays is found by the verdict."""
+    deadline = time.monotonic() + IDLE_SECONDS
+    while world.cloud is not None and time.monotonic() < deadline:
+        alive = sum(machine.is_alive for machine in world.cloud.machines())
+        if not alive:
+            await asyncio.sleep(BILLS_SECONDS)
+            return
+        await asyncio.sleep(0.5)
+
+
 async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence:
     """Ask the API as each learner, the database once, and list the bucket."""
     ledger = world.ledger
@@ -154,6 +185,9 @@ async def _evidence(world: World, learners: list[Student], say: Say) -> Evidence
         attempt_outcomes=found["outcomes"],
         recoveries=ledger.fence.recoveries,
         ended_at=found["ended"],
+        machines=world.cloud.machines() if world.cloud is not None else [],
+        bills=[Bill(**bill) for bill in found["bills"]],
+        runners=found["runners"],
     )
 
 

@@ -18,8 +18,12 @@ class ChaosConfig(AppConfig):
     def ready(self) -> None:
         from django.conf import settings
 
+        from tests.faults.chaos.hurried import hurry
+
         if not settings.FENCED:
             unfence()
+        if settings.HURRIED:
+            hurry()
 
 
 def unfence() -> None:

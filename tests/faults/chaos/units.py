@@ -62,6 +62,10 @@ class Unit:
         raise UnitError(f"{self.name} was not ready after {self.ready_seconds:.0f} s. Its log is {self.log}:\n{tail}")
 
     @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process is not None else None
+
+    @property
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 

@@ -9,6 +9,7 @@ from statistics import quantiles
 from typing import Any
 
 from tests.faults.chaos.ledger import TERMINAL, Grade, Order, Recovery, Write
+from tests.faults.chaos.machines import Account, Bill, Machine, account
 
 CLASSES = frozenset(
     {"infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled", "held_back"}
@@ -48,6 +49,9 @@ class Evidence:
     recoveries: list[Recovery] = field(default_factory=list)
     ended_at: Mapping[str, float] = field(default_factory=dict)  # by "job/attempt", when the service ended it
     attempt_outcomes: Mapping[str, str] = field(default_factory=dict)  # by "job/attempt"
+    machines: list[Machine] = field(default_factory=list)  # the cloud's ledger
+    bills: list[Bill] = field(default_factory=list)  # the service's
+    runners: list[str] = field(default_factory=list)  # that the service still counts on, of a pool that starts its own
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,18 @@ class Verdict:
     leftovers: int
     recovery: Spread
     noticed: Spread
+    account: Account = field(default_factory=Account)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.lost or self.duplicated or self.orphans or self.unclassed or self.stale_accepted)
+        return not (
+            self.lost
+            or self.duplicated
+            or self.orphans
+            or self.unclassed
+            or self.stale_accepted
+            or self.account.unaccounted
+        )
 
     def lines(self) -> list[str]:
         """The report."""
@@ -108,6 +120,7 @@ class Verdict:
             f"orphans {len(self.orphans)} (objects of ended attempts, swept by retention: {self.leftovers})",
             f"recovery {self.recovery} from the fault to the next claim",
             f"          {self.noticed} of these until the service ended the attempt",
+            *self.account.lines(),
         ]
 
     def sentences(self) -> list[str]:
@@ -118,6 +131,7 @@ class Verdict:
             *(f"ORPHAN: {line}" for line in self.orphans),
             *(f"WITHOUT A CLASS: {line}" for line in self.unclassed),
             *(f"STALE WRITE ACCEPTED: {line}" for line in self.stale_accepted),
+            *(f"UNACCOUNTED: {line}" for line in self.account.unaccounted),
         ]
 
 
@@ -127,6 +141,7 @@ def judge(evidence: Evidence) -> Verdict:
     ended = {job: evidence.outcomes[job] for job in ordered if job in evidence.outcomes}
     failed = {job: each for job, each in ended.items() if each.state in ("failed", "cancelled")}
     orphans, leftovers = _orphans(evidence)
+    paid = account(evidence.machines, evidence.bills, evidence.runners)
     return Verdict(
         submitted=len(evidence.orders),
         acknowledged=sum(bool(order.jobs) for order in evidence.orders),
@@ -134,7 +149,7 @@ def judge(evidence: Evidence) -> Verdict:
         failed=Counter(each.failure for each in failed.values() if each.failure in CLASSES),
         lost=list(_lost(evidence, ordered)),
         duplicated=list(_duplicated(evidence, ordered)),
-        orphans=orphans,
+        orphans=[*orphans, *paid.orphans],
         unclassed=[f"job {job} is {each.state}" for job, each in failed.items() if each.failure not in CLASSES],
         stale_rejected=evidence.stale_rejected,
         stale_accepted=list(_stale_accepted(evidence)),
@@ -147,6 +162,7 @@ def judge(evidence: Evidence) -> Verdict:
                 if f"{each.job}/{each.attempt}" in evidence.ended_at
             ]
         ),
+        account=paid,
     )
 
 

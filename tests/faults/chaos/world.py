@@ -9,10 +9,11 @@ import random
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,8 @@ from axons_demo import objects, ports
 from axons_demo.keys import Keys, load_or_create
 from axons_xblock.config import Config
 from scripts.services import lifecycle, postgres, rabbitmq
-from tests.faults.chaos import clock, library
+from tests.faults.chaos import clock, clouded, library
+from tests.faults.chaos.cloud import Cloud
 from tests.faults.chaos.ledger import Ledger
 from tests.faults.chaos.proxies import Fault, Proxy, Weather
 from tests.faults.chaos.receiver import PATH, Receiver
@@ -53,6 +55,8 @@ class World:
     units: dict[str, Unit] = field(default_factory=dict)
     runners: list[Unit] = field(default_factory=list)
     daemons: list[int] = field(default_factory=list)
+    cloud: Cloud | None = None  # where machines come from, if not from here
+    cloud_proxy: Proxy | None = None
 
     @property
     def config(self) -> Config:
@@ -68,6 +72,10 @@ class World:
     @property
     def callback(self) -> str:
         return f"http://127.0.0.1:{self.grades.port}{PATH}"
+
+    @property
+    def proxies(self) -> list[Proxy]:
+        return [self.web, self.s3, self.grades, *([self.cloud_proxy] if self.cloud_proxy is not None else [])]
 
     def everything(self) -> list[Unit]:
         return [*self.units.values(), *self.runners]
@@ -101,22 +109,37 @@ class World:
 
 @asynccontextmanager
 async def running_world(
-    ledger: Ledger, rng: random.Random, *, runners: int, fencing: bool, say: lifecycle.Callable[[str], None]
+    ledger: Ledger,
+    rng: random.Random,
+    *,
+    runners: int,
+    fencing: bool,
+    say: lifecycle.Callable[[str], None],
+    cloud: bool = False,
+    changes: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
-    """Start everything on fresh data; stop and forget all of it at the end, unless it failed to start."""
+    """Start everything on fresh data; stop and forget all of it at the end, unless it failed to start.
+
+    With `cloud` the runners come from the emulated OVHcloud, as many as the work needs up to `runners`. `changes` are
+    made to the service's environment.
+    """
     folder = Path(tempfile.mkdtemp(prefix="axons-chaos-"))
     folder.chmod(0o755)  # PostgreSQL runs as another user when we are root
     world = _prepare(folder, ledger, rng, fencing)
+    world.environment |= changes or {}
+    if cloud:
+        world.cloud, world.cloud_proxy = clouded.cloud_prepare(folder, world.environment, rng)
+        world.environment |= clouded.HURRIED
     try:
-        for proxy in (world.web, world.s3, world.grades):
+        for proxy in world.proxies:
             await proxy.start()
         for name in ("store", "postgres", "rabbitmq"):
             await world.units[name].start()
         await asyncio.to_thread(postgres.create_database, world.environment["AXONS_DATABASE_URL"])
-        await _set_up(world)
+        await _set_up(world, runners)
         for name in ("web", "worker", "beat"):
             await world.units[name].start()
-        world.runners = [_runner(world, number) for number in range(1, runners + 1)]
+        world.runners = [] if cloud else [_runner(world, number) for number in range(1, runners + 1)]
         for runner in world.runners:
             runner.launch()
         say(f"everything runs; logs in {folder}/logs")
@@ -133,7 +156,8 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
     for name in ("service", "runners", "sockets"):
         (folder / name).mkdir()
     keys = load_or_create(folder / "keys")
-    base = next(b for b in range(31000, 35000, 10) if not ports.taken(ports.Ports(b)))
+    bases = random.SystemRandom().sample(range(31000, 35000, 10), 400)
+    base = next(b for b in bases if not ports.taken(ports.Ports(b)) and not _answers_elsewhere(b))
     secret = secrets.token_hex(12)
     store = objects.Store(folder / "store", folder / "sockets", base + 3, "chaos", secret)
     web_port, web_proxy, s3_proxy, grades_port = lifecycle.free_ports(4)
@@ -169,6 +193,15 @@ def _prepare(folder: Path, ledger: Ledger, rng: random.Random, fencing: bool) ->
     return world
 
 
+def _answers_elsewhere(base: int) -> bool:
+    """Whether a SeaweedFS with these ports runs in another network namespace: its sockets in /tmp are named by them."""
+    for path in Path("/tmp").glob(f"seaweedfs-*-grpc-{1000 + base // 10}?.sock"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(path)) == 0:
+                return True
+    return False
+
+
 def _environment(
     folder: Path, keys: Keys, store: objects.Store, *, database: str, broker: str, s3: int, public: int, fencing: bool
 ) -> dict[str, str]:
@@ -199,9 +232,12 @@ def _environment(
     }
 
 
-async def _set_up(world: World) -> None:
+async def _set_up(world: World, runners: int) -> None:
     import json
 
+    pool = ["--provider", "static", "--max-runners", "9"]
+    if world.cloud_proxy is not None:
+        pool = clouded.pool_flags(world.cloud_proxy, world.folder, world.web.port, runners)
     sets = [library.write_set(world.folder / "library", role) for role in ("starter", "hidden")]
     commands = [
         ["migrate", "--verbosity", "0"],
@@ -210,8 +246,8 @@ async def _set_up(world: World) -> None:
             str(world.keys.site_public), "--callback-host", f"127.0.0.1:{world.grades.port}",
         ],
         [
-            "pool_register", "--name", library.POOL, "--title", "Chaos", "--provider", "static",
-            "--max-runners", "9", "--token-file", str(world.folder / "keys" / "pool_token"),
+            "pool_register", "--name", library.POOL, "--title", "Chaos", *pool,
+            "--token-file", str(world.folder / "keys" / "pool_token"),
         ],
         ["storage_prepare"],
         *(["library_import", "--site", SITE, "--path", str(path)] for path in sets),
@@ -269,8 +305,10 @@ def _runner(world: World, number: int) -> Unit:
 
 
 async def _stop(world: World) -> None:
-    for proxy in (world.web, world.s3, world.grades):
+    for proxy in world.proxies:
         await proxy.stop()
+    if world.cloud is not None:
+        await asyncio.to_thread(world.cloud.close)
     for unit in reversed(world.everything()):
         if unit.process is not None:
             with contextlib.suppress(psutil.Error, subprocess.TimeoutExpired):

@@ -81,6 +81,13 @@ class Provider(ABC):
         """The machine behind a handle, gone ones included as long as the provider remembers them; None after that."""
         return next((machine for machine in self.machines() if machine.handle == handle), None)
 
+    def namesakes(self, name: str) -> list[Machine]:
+        """Every machine that the provider remembers under a runner's name, gone ones too, where there may be several.
+
+        Empty where names are unique: `inspect` tells all then.
+        """
+        return []
+
 
 def option(pool: Pool, name: str) -> str:
     """A pool option that its provider cannot do without. Raises Rejected with a sentence when it is not set."""

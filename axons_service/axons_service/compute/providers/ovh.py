@@ -1,7 +1,7 @@
 """Runners as jobs of OVHcloud AI Training, over its HTTP API. Billed by the minute while RUNNING.
 
 A job's name is not unique there, so the runner's name is a label, and `start` looks for it before it asks for a new
-one: an answer that was lost is found again instead of paid twice.
+one: an answer that was lost is found again instead of paid twice, also when its machine has ended since.
 """
 
 from datetime import datetime
@@ -55,9 +55,9 @@ class OvhProvider(Provider):
     """
 
     def start(self, name: str) -> Handle:
-        running = self._jobs({POOL_LABEL: self.pool.name, RUNNER_LABEL: name})
-        if running:
-            return _handle(min(running, key=lambda job: str(job.get("createdAt", ""))))
+        there = self._named(name)
+        if there:  # a living one first; one that ended is a machine whose end is to be seen, and paid
+            return _handle(min(there, key=lambda job: (not _is_live(job), str(job.get("createdAt", "")))))
         return _handle(self._call("POST", "/v1/job", json=self._spec(name)))
 
     def poll(self, handle: Handle) -> Status:
@@ -76,7 +76,12 @@ class OvhProvider(Provider):
             self._call("PUT", f"/v1/job/{handle['id']}/kill", missing_is_fine=True)
 
     def machines(self) -> list[Machine]:
-        return [_machine(job) for job in self._jobs({POOL_LABEL: self.pool.name})]
+        jobs = self._jobs({POOL_LABEL: self.pool.name}, LIVE)
+        return [_machine(job) for job in jobs if _is_live(job)]
+
+    def namesakes(self, name: str) -> list[Machine]:
+        """A start that arrived twice made two jobs of one name."""
+        return [_machine(job) for job in self._named(name)]
 
     def _spec(self, name: str) -> Json:
         spec: Json = {
@@ -98,8 +103,12 @@ class OvhProvider(Provider):
             spec["volumes"] = self.pool.options["volumes"]
         return spec
 
-    def _jobs(self, labels: dict[str, str]) -> list[Json]:
-        """Jobs with these labels that have not ended. Pages are asked for until one is not full."""
+    def _named(self, name: str) -> list[Json]:
+        """Every job of a runner's name, ended ones too."""
+        return self._jobs({POOL_LABEL: self.pool.name, RUNNER_LABEL: name}, [])
+
+    def _jobs(self, labels: dict[str, str], states: list[str]) -> list[Json]:
+        """Jobs with these labels, of these states if any are given. Pages are asked for until one is not full."""
         found: list[Json] = []
         selector = ",".join(f"{name}={value}" for name, value in labels.items())
         page = 1
@@ -107,11 +116,11 @@ class OvhProvider(Provider):
             answer = self._call(
                 "GET",
                 "/v1/job",
-                params={"page": page, "size": PAGE, "labelSelector": selector, "statusState": LIVE},
+                params={"page": page, "size": PAGE, "labelSelector": selector, "statusState": states},
             )
             items = answer.get("items") or []
             # compared here too: a job of somebody else must never be stopped for a server's mistake
-            found += [job for job in items if labels.items() <= _labels(job).items() and _is_live(job)]
+            found += [job for job in items if labels.items() <= _labels(job).items()]
             if len(items) < PAGE:
                 return found
             page += 1
