@@ -16,7 +16,7 @@ from torch.nn import functional
 from axons_runner.backbones import LITE0_CHANNELS, lite0_features
 
 # outputs of EfficientNet-Lite0 at strides 8, 16 and 32: (position in its chain, channels)
-LITE0_TAPS = ((8, 40), (14, 112), (21, LITE0_CHANNELS))
+LITE0_TAPS = ((8, 40), (14, 112), (22, LITE0_CHANNELS))
 LRASPP_WIDTH = 128
 UNET_WIDTHS = (16, 32, 64, 128)
 

@@ -1,4 +1,4 @@
-"""A small set with masks: squares and discs drawn on noise, packed as the service packs such sets. All from the seed."""
+"""A small set with masks: squares and discs drawn on noise, packed as the service packs such sets, by a seed."""
 
 from __future__ import annotations
 

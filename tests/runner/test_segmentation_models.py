@@ -101,7 +101,7 @@ def test_masks_are_shrunk_without_new_values_also_those_with_a_palette() -> None
 
 
 UNUSABLE = {
-    "another size": (png(np.zeros((40, 61), np.uint8)), "61 × 40 pixels and its picture 60 × 40"),
+    "another size": (png(np.zeros((40, 61), np.uint8)), "61 . 40 pixels and its picture 60 . 40"),
     "an unknown value": (png(np.full((40, 60), 7, np.uint8)), "has the value 7, .* allowed are 0 to 2, and 255"),
     "16 bits": (png(np.zeros((40, 60), np.uint16)), "not an 8-bit greyscale or palette PNG"),
     "colours": (png(np.zeros((40, 60, 3), np.uint8)), "not an 8-bit greyscale or palette PNG"),
