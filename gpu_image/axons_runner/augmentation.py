@@ -24,28 +24,33 @@ SHEET_ROWS, SHEET_VARIANTS, TILE = 6, 5, 96
 def vary(pixels: Tensor, kinds: tuple[str, ...], seed: int) -> Tensor:
     """Return the pictures (n, h, w, 3) uint8, each varied in its own way; the same for the same seed.
 
+    A fourth channel is the picture's mask: it moves with the picture (nearest neighbour), and keeps its values.
     Crops as torchvision's RandomResizedCrop, with a share of ``CROP_AREA``; colours as its ColorJitter, in one order.
     """
     if not kinds:
         return pixels
-    from torchvision.transforms.v2 import functional  # 1.5 s to import: only where it is used
+    from torchvision.transforms.v2 import InterpolationMode, functional  # 1.5 s to import: only where it is used
 
     generator = torch.Generator().manual_seed(seed)
     out = torch.empty_like(pixels)
     height, width = pixels.shape[1:3]
-    for row, picture in enumerate(pixels.permute(0, 3, 1, 2)):
+    for row, (picture, mask) in enumerate((p[:3], p[3:]) for p in pixels.permute(0, 3, 1, 2)):
         # all numbers are drawn for each picture, also those not used: one switch does not move the others
         mirrored, area, ratio, down, right, light, contrast, colour = torch.rand(8, generator=generator).tolist()
         if "crop" in kinds:
             top, left, h, w = _crop(height, width, area, ratio, down, right)
             picture = functional.resized_crop(picture, top, left, h, w, [height, width], antialias=True)
+            if len(mask):
+                mask = functional.resized_crop(
+                    mask, top, left, h, w, [height, width], interpolation=InterpolationMode.NEAREST_EXACT
+                )
         if "flip" in kinds and mirrored < 0.5:
-            picture = functional.horizontal_flip(picture)
+            picture, mask = functional.horizontal_flip(picture), functional.horizontal_flip(mask)
         if "colour" in kinds:
             picture = functional.adjust_brightness(picture, 1 + TINT * (2 * light - 1))
             picture = functional.adjust_contrast(picture, 1 + TINT * (2 * contrast - 1))
             picture = functional.adjust_saturation(picture, 1 + TINT * (2 * colour - 1))
-        out[row] = picture.permute(1, 2, 0)
+        out[row] = torch.cat((picture, mask)).permute(1, 2, 0)
     return out
 
 

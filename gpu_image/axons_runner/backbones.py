@@ -1,4 +1,4 @@
-"""The networks: EfficientNet-Lite0 with the published ImageNet weights, and a small CNN trained from scratch.
+"""The classifiers: EfficientNet-Lite0 with the published ImageNet weights, and a small CNN trained from scratch.
 
 Both are a :class:`Classifier` of two halves, because Grad-CAM, the ONNX export and cached embeddings need them apart:
 ``features``: (n, 3, s, s) -> (n, c, h, w), then ``head`` on the mean over h and w.
@@ -10,13 +10,16 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from axons_runner.hyperparameters import Hyperparameters
+
+if TYPE_CHECKING:
+    from axons_runner.segmenters import Segmenter
 
 LITE0_SIZE = 224
 LITE0_CHANNELS = 1280
@@ -36,9 +39,16 @@ SMALL_CNN_SIZE = 64
 SMALL_CNN_WIDTHS = (32, 64, 96, 128)
 
 ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "efficientnet_lite0": {"image_size": LITE0_SIZE, "pretrained": True},
-    "small_cnn": {"image_size": SMALL_CNN_SIZE, "pretrained": False},
+    "efficientnet_lite0": {"task": "classification", "image_size": LITE0_SIZE, "pretrained": True},
+    "small_cnn": {"task": "classification", "image_size": SMALL_CNN_SIZE, "pretrained": False},
+    "lite0_lraspp": {"task": "segmentation", "image_size": LITE0_SIZE, "pretrained": True},
+    "small_unet": {"task": "segmentation", "image_size": 128, "pretrained": False},
 }
+
+
+def architectures(task: str) -> list[str]:
+    """Return the names of the networks for a task type."""
+    return [name for name, about in ARCHITECTURES.items() if about["task"] == task]
 
 
 class Classifier(nn.Module):
@@ -113,7 +123,9 @@ def is_frozen(settings: Hyperparameters) -> bool:
     return bool(ARCHITECTURES[settings.architecture]["pretrained"]) and settings.fine_tuning == "frozen"
 
 
-def learning_parts(model: Classifier, settings: Hyperparameters) -> tuple[nn.Module | None, list[nn.Module]]:
+def learning_parts(
+    model: Classifier | Segmenter, settings: Hyperparameters
+) -> tuple[nn.Module | None, list[nn.Module]]:
     """Return (the layers that begin with published weights, or None; those that do not learn, made so)."""
     if not ARCHITECTURES[settings.architecture]["pretrained"] or settings.fine_tuning == "scratch":
         return None, []

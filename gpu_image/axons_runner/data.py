@@ -31,11 +31,12 @@ PIXELS_IN_MEMORY = 1 << 30
 
 @dataclass(frozen=True)
 class Picture:
-    """One entry of a manifest; ``label`` is the index of its class."""
+    """One entry of a manifest; ``label`` is the index of its class, ``mask`` the SHA-256 of its mask, if it has one."""
 
     sha256: str
     label: int
     split: str
+    mask: str | None = None
 
 
 @dataclass
@@ -53,7 +54,8 @@ class TrainingSet:
         self.by_split = {}
         for index, picture in enumerate(self.pictures):
             self.by_split.setdefault(picture.split, []).append(index)
-        missing = [p.sha256 for p in self.pictures if p.sha256 not in self.places]
+        listed = [p.sha256 for p in self.pictures] + [p.mask for p in self.pictures if p.mask is not None]
+        missing = [sha256 for sha256 in listed if sha256 not in self.places]
         if missing:
             raise Infrastructure(f"{len(missing)} pictures of the manifest are in no shard, the first is {missing[0]}.")
 
@@ -63,13 +65,16 @@ class TrainingSet:
 
     def read(self, index: int) -> bytes:
         """Return a picture's file. Raises Infrastructure when it is not what its hash promises."""
-        picture = self.pictures[index]
-        path, offset, size = self.places[picture.sha256]
+        return self.stored(self.pictures[index].sha256)
+
+    def stored(self, sha256: str) -> bytes:
+        """Return the file of this hash from its shard. Raises Infrastructure when its content is another."""
+        path, offset, size = self.places[sha256]
         with path.open("rb") as shard:
             shard.seek(offset)
             data = shard.read(size)
-        if hashlib.sha256(data).hexdigest() != picture.sha256:
-            raise Infrastructure(f"Picture {picture.sha256} in its shard has another content.")
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise Infrastructure(f"Picture {sha256} in its shard has another content.")
         return data
 
     def decode(self, indices: Sequence[int], size: int) -> NDArray[np.uint8]:
@@ -113,11 +118,14 @@ def read_pictures(manifest: Mapping[str, Any]) -> list[Picture]:
     unknown = {image["label"] for image in manifest["images"]} - numbers.keys()
     if unknown:
         raise InvalidInput(f"The label “{min(unknown)}” is not one of the classes of this training set.")
-    return [Picture(image["sha256"], numbers[image["label"]], image["split"]) for image in manifest["images"]]
+    return [
+        Picture(image["sha256"], numbers[image["label"]], image["split"], (image.get("mask") or {}).get("sha256"))
+        for image in manifest["images"]
+    ]
 
 
 def index_shards(paths: Iterable[Path]) -> dict[str, tuple[Path, int, int]]:
-    """Return where each member ``<sha256>.jpg`` of these plain tars lies: sha256 -> (file, offset, bytes)."""
+    """Return where each member ``<sha256>.jpg`` (or ``.png``) of these tars lies: sha256 -> (file, offset, bytes)."""
     places = {}
     for path in paths:
         with tarfile.open(path, "r:") as tar:
@@ -155,15 +163,17 @@ def shuffled(count: int, seed: int, epoch: int) -> list[int]:
 
 
 class PixelTable:
-    """The decoded pixels of some pictures, (n, size, size, 3) uint8: each is decoded when it is first asked for.
+    """The decoded pixels of some pictures, (n, size, size, channels) uint8: each is decoded when it is first asked for.
 
     In memory up to ``PIXELS_IN_MEMORY``; larger tables lie in a file of ``folder`` and the system keeps what fits.
     """
 
+    channels = 3
+
     def __init__(self, source: TrainingSet, indices: Sequence[int], size: int, folder: Path) -> None:
         self.source, self.indices, self.size = source, list(indices), size
-        shape = (len(self.indices), size, size, 3)
-        count = len(self.indices) * size * size * 3
+        shape = (len(self.indices), size, size, self.channels)
+        count = len(self.indices) * size * size * self.channels
         if count > PIXELS_IN_MEMORY:
             path = folder / f"pixels-{id(self)}"
             self.pixels = torch.from_file(str(path), shared=True, size=count, dtype=torch.uint8).reshape(shape)
@@ -175,10 +185,14 @@ class PixelTable:
         """Return the pictures of these rows. Raises InvalidInput that names one that cannot be opened."""
         missing = rows[~self.there[rows]]
         if len(missing):
-            decoded = self.source.decode([self.indices[i] for i in missing.tolist()], self.size)
+            decoded = self.decode([self.indices[i] for i in missing.tolist()])
             self.pixels[missing] = torch.from_numpy(decoded)
             self.there[missing] = True
         return self.pixels[rows]
+
+    def decode(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """Return these pictures of the set as (n, size, size, channels) uint8."""
+        return self.source.decode(indices, self.size)
 
 
 @dataclass
@@ -212,8 +226,11 @@ class Batches:
             for number in range(self.position, len(self))
         ]
         for chosen, pixels in zip(rows, self._prepared(rows), strict=True):
-            images = normalise(pixels.to(self.device), self.mean, self.std)
-            yield images, self.labels[chosen].to(self.device)
+            yield self.batch(chosen, pixels.to(self.device))
+
+    def batch(self, chosen: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the images and what is to be learned of them; ``chosen`` are the rows that ``pixels`` came from."""
+        return normalise(pixels, self.mean, self.std), self.labels[chosen].to(self.device)
 
     def _prepared(self, rows: list[Tensor]) -> Iterator[Tensor]:
         """Yield the pixels of each batch; where that is work (decoding, varying), one batch ahead on another thread."""

@@ -77,8 +77,11 @@ class Engine:
             maps: Tensor = model.network.features(images)
         return maps
 
-    def model(self, files: list[Mapping[str, Any]]) -> LoadedModel:
-        """Return the model of an assignment's ``model.files``, from memory when its hashes are known."""
+    def model(self, files: list[Mapping[str, Any]], task: str = "classification") -> LoadedModel:
+        """Return the model of an assignment's ``model.files``, from memory when its hashes are known.
+
+        Raises InvalidInput with a sentence, also for a model that was made for another task type.
+        """
         by_name = {file["name"]: file for file in files}
         if not {"model.safetensors", "model.json"} <= by_name.keys():
             raise InvalidInput("This model cannot be used: model.safetensors and model.json are both needed.")
@@ -94,7 +97,10 @@ class Engine:
         self._models.move_to_end(key)
         while sum(m.bytes for m in self._models.values()) > MODEL_CACHE_BYTES and len(self._models) > 1:
             self._models.popitem(last=False)
-        return self._models[key]
+        model = self._models[key]
+        if model.task != task:
+            raise InvalidInput(f"This model cannot be used: it was made for {model.task}, and this is {task}.")
+        return model
 
 
 def choose_device() -> torch.device:

@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from axons_runner.backbones import Classifier
+from axons_runner.segmenters import Segmenter
 
 OVERLAY_SIDE = 640
 STRENGTH = 0.6
@@ -33,6 +34,25 @@ def grad_cam(model: Classifier, maps: Tensor, target: int | None = None) -> tupl
     heat = (weights * maps.detach()).sum(1)[0].relu()
     peak = heat.max()
     return logits.detach(), heat / peak if peak > 0 else heat
+
+
+def segmentation_cam(model: Segmenter, maps: list[Tensor], images: Tensor) -> tuple[Tensor, Tensor, int]:
+    """Return (logits (classes, h, w), heat (h', w') in 0..1, the class explained) of one picture's ``maps``.
+
+    Grad-CAM on the coarsest map for the mean logit of the pixels that are given to the class (Vinogradova et al. 2020);
+    explained is the class with most pixels, class 0 only where there is no other.
+    """
+    coarse = maps[-1].detach().clone().requires_grad_(True)
+    with torch.enable_grad():
+        logits = model.segment([*maps[:-1], coarse], images)[0]
+        named = logits.argmax(0)
+        counts = torch.bincount(named.flatten(), minlength=len(logits))
+        counts[0] = 0
+        chosen = int(counts.argmax())
+        (gradient,) = torch.autograd.grad(logits[chosen][named == chosen].mean(), coarse)
+    heat = (gradient.mean((2, 3), keepdim=True) * coarse.detach()).sum(1)[0].relu()
+    peak = heat.max()
+    return logits.detach(), heat / peak if peak > 0 else heat, chosen
 
 
 def overlay(picture: Image.Image, heat: NDArray[np.float32]) -> bytes:

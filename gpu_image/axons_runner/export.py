@@ -23,7 +23,7 @@ IR_VERSION = 8
 TOLERANCE = 1e-3  # of a logit; measured differences are below 2e-5
 
 
-class _Graph:
+class Graph:
     """Collects nodes and weights; each method returns the name of its output."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class _Graph:
 
 def classifier_to_onnx(model: Classifier, size: int) -> bytes:
     """Return the whole model: "input" (batch, 3, size, size), normalised, to "logits" and "probabilities"."""
-    graph = _Graph()
+    graph = Graph()
     pooled = _pooled(graph, graph.layers(list(model.features.children()), "input"))
     weight, bias = (t.detach().cpu().numpy() for t in (model.head.weight, model.head.bias))
     logits = graph.node("Gemm", pooled, graph.weight(weight), graph.weight(bias), transB=1, output="logits")
@@ -121,13 +121,13 @@ def features_to_onnx(features: nn.Module, size: int, channels: int) -> bytes:
 
     Shapes: (batch, channels, h, w) and (batch, channels). A session computes only what it is asked for.
     """
-    graph = _Graph()
+    graph = Graph()
     maps = graph.node("Identity", graph.layers(list(features.children()), "input"), output="maps")
     _pooled(graph, maps, output="embedding")
     return graph.model("backbone", size, {"embedding": [channels], "maps": [channels, None, None]})
 
 
-def _pooled(graph: _Graph, maps: str, output: str | None = None) -> str:
+def _pooled(graph: Graph, maps: str, output: str | None = None) -> str:
     flat = graph.node("GlobalAveragePool", maps)
     return graph.node("Flatten", flat, axis=1, output=output)
 

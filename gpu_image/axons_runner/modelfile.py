@@ -14,25 +14,30 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, untrained
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, untrained
 from axons_runner.errors import InvalidInput
+from axons_runner.segmenters import Segmenter, lite0_lraspp, untrained_segmenter
 
 FORMAT = 1
 MEAN = STD = [0.5, 0.5, 0.5]
-MAX_CLASSES = 1000
+MAX_CLASSES = {"classification": 1000, "segmentation": 255}
 
 
 @dataclass
 class LoadedModel:
-    """A classifier in evaluation mode, with what its model.json says of it."""
+    """A network in evaluation mode, with what its model.json says of it."""
 
-    network: Classifier
+    network: Any  # a Classifier or a Segmenter, as ``task`` says
     description: dict[str, Any]
     bytes: int
 
     @property
     def classes(self) -> list[str]:
         return list(self.description["classes"])
+
+    @property
+    def task(self) -> str:
+        return str(self.description["task"])
 
     @property
     def preprocessing(self) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def preprocessing(architecture: str) -> dict[str, Any]:
     return {"image_size": ARCHITECTURES[architecture]["image_size"], "resize": "squash", "mean": MEAN, "std": STD}
 
 
-def model_bytes(network: Classifier, *, frozen: bool) -> bytes:
+def model_bytes(network: Classifier | Segmenter, *, frozen: bool) -> bytes:
     """Return the content of model.safetensors."""
     tensors = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     return save({k: v for k, v in tensors.items() if not frozen or k.startswith("head.")}, {"format": "pt"})
@@ -75,12 +80,17 @@ def load_model(description: bytes, weights: bytes, backbone: FrozenBackbone) -> 
         raise InvalidInput("This model cannot be used: its model.json is not JSON.") from error
     _check(card, backbone)
     classes = len(card["classes"])
-    if card["backbone"]:
+    network: Classifier | Segmenter
+    if card["task"] == "segmentation":
+        shared = lite0_lraspp(classes, backbone.features) if card["backbone"] else None
+        network = shared or untrained_segmenter(card["architecture"], classes)
+    elif card["backbone"]:
         network = Classifier(backbone.features, LITE0_CHANNELS, classes)
-        expected = {k: v for k, v in network.state_dict().items() if k.startswith("head.")}
     else:
         network = untrained(card["architecture"], classes)
-        expected = network.state_dict()
+    expected = network.state_dict()
+    if card["backbone"]:
+        expected = {k: v for k, v in expected.items() if k.startswith("head.")}
     try:
         tensors = load(weights)
     except SafetensorError as error:
@@ -99,10 +109,11 @@ def _check(card: Any, backbone: FrozenBackbone) -> None:
             raise InvalidInput(f"This model cannot be used: {problem}.")
 
     insist(isinstance(card, dict) and card.get("format") == FORMAT, "its model.json has another format")
-    insist(card.get("task") == "classification", "its task is not classification")
-    insist(card.get("architecture") in ARCHITECTURES, "its architecture is not known here")
+    most = MAX_CLASSES.get(str(card.get("task")), 0)
+    insist(most > 0, f"its task is not one of {' and '.join(MAX_CLASSES)}")
+    insist(card.get("architecture") in architectures(card["task"]), f"its architecture is not known for {card['task']}")
     classes = card.get("classes")
-    insist(isinstance(classes, list) and 2 <= len(classes) <= MAX_CLASSES, "it needs between 2 and 1,000 classes")
+    insist(isinstance(classes, list) and 2 <= len(classes) <= most, f"it needs between 2 and {most:,} classes")
     insist(all(isinstance(c, str) and c for c in classes) and len(set(classes)) == len(classes), "its classes repeat")
     settings = card.get("preprocessing")
     insist(isinstance(settings, dict), "its model.json says nothing of the preprocessing")

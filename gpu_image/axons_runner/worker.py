@@ -135,9 +135,9 @@ def _run(
 
 def _execute(assignment: dict[str, Any], engine: Engine, converter: PictureConverter, context: Any) -> Any:
     from axons_runner.cache import download
-    from axons_runner.tasks import classification
+    from axons_runner.tasks import classification, segmentation
 
-    tasks = {"classification": classification}
+    tasks = {"classification": classification, "segmentation": segmentation}
     task = tasks.get(assignment["task"])
     if task is None:
         raise Infrastructure(f"This runner does not know the task {assignment['task']!r}.")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, small_cnn
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, small_cnn
 from axons_runner.context import Context, Every
 from axons_runner.data import Batches, augment, shuffled
 from axons_runner.export import classifier_to_onnx, features_to_onnx, onnx_session
@@ -87,7 +87,7 @@ def test_our_loop_and_a_plain_script_with_one_seed_give_the_same_loss_curve(tmp_
     assert listener.losses == pytest.approx(curve, rel=1e-2)
 
 
-@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("architecture", architectures("classification"))
 def test_onnx_runtime_openvino_and_torch_agree_on_every_exportable_model(architecture: str, engine: Engine) -> None:
     torch.manual_seed(1)
     size = ARCHITECTURES[architecture]["image_size"]

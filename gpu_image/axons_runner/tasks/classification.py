@@ -6,7 +6,6 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,32 +16,24 @@ from PIL import Image
 from torch import Tensor
 
 import axons_runner
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, is_frozen, untrained
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, is_frozen, untrained
 from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
 from axons_runner.data import Batches, PixelTable, TrainingSet, decode, fetch_training_set, normalise
 from axons_runner.embedding import EmbeddedSet, View
 from axons_runner.engine import Engine
-from axons_runner.errors import Infrastructure, InvalidInput
+from axons_runner.errors import InvalidInput
 from axons_runner.explain import grad_cam, overlay
 from axons_runner.export import check_export, classifier_to_onnx
 from axons_runner.hyperparameters import Hyperparameters, fingerprint
 from axons_runner.metrics import classification_metrics, confident_mistakes
 from axons_runner.modelfile import FORMAT, MEAN, STD, LoadedModel, model_bytes, preprocessing
+from axons_runner.tasks.common import Outcome, checkpoint_of, hold_out
 from axons_runner.tasks.frozen import train_head
 from axons_runner.tasks.pixels import EVALUATION_BATCH, preview, train_network
 from axons_runner.tasks.pixels import evaluate as logits_of
 
 CHECKED_PICTURES = 8
-HELD_OUT_PART = 5  # without validation pictures of its own, every fifth picture of a class is held out
-
-
-@dataclass
-class Outcome:
-    """A job's result and the files that belong to it, by name."""
-
-    result: dict[str, Any]
-    files: dict[str, Path] = field(default_factory=dict)
 
 
 def train(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
@@ -50,26 +41,14 @@ def train(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Ou
     settings = Hyperparameters.read(assignment["hyperparameters"] or {})
     context.progress("fetching", 0, 1, "files")
     source = fetch_training_set(assignment["training_set"], engine.files)
-    return train_on(source, settings, engine, context, resume=_checkpoint(assignment, engine, context))
-
-
-def _checkpoint(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Path | None:
-    """The checkpoint to resume from. One that cannot be had costs its steps again, never the job."""
-    resume = assignment.get("resume")
-    if not resume:
-        return None
-    try:
-        return engine.files.fetch(resume["file"])
-    except Infrastructure as failure:
-        context.log(f"The checkpoint of step {resume['step']} cannot be read, so the training begins anew: {failure}")
-        return None
+    return train_on(source, settings, engine, context, resume=checkpoint_of(assignment, engine, context))
 
 
 def train_on(
     source: TrainingSet, settings: Hyperparameters, engine: Engine, context: Context, *, resume: Path | None = None
 ) -> Outcome:
     """Train on a set that is already here."""
-    if settings.architecture not in ARCHITECTURES:
+    if settings.architecture not in architectures("classification"):
         raise InvalidInput(f"This runner does not know the architecture “{settings.architecture}”.")
     check_training_set(source, context)
     marker = fingerprint(settings, source.classes, source.manifest_sha256)
@@ -171,16 +150,7 @@ def check_training_set(source: TrainingSet, context: Context) -> None:
     """Raise InvalidInput when there is nothing to learn from; hold pictures out when the set does not."""
     if len(source.classes) < 2:
         raise InvalidInput("A training set needs at least two classes; this one has fewer.")
-    if not source.by_split.get("validation"):
-        counts: dict[int, int] = {}
-        train: list[int] = []
-        held_out: list[int] = []
-        for index in sorted(source.by_split.get("train", []), key=lambda i: source.pictures[i].sha256):
-            label = source.pictures[index].label
-            counts[label] = counts.get(label, 0) + 1
-            (held_out if counts[label] % HELD_OUT_PART == 0 else train).append(index)
-        source.by_split |= {"train": sorted(train), "validation": sorted(held_out)}
-        context.log(f"This set has no validation pictures: {len(held_out)} of its training pictures are held out.")
+    hold_out(source, context)
     present = {source.pictures[i].label for i in source.by_split.get("train", [])}
     missing = [label for number, label in enumerate(source.classes) if number not in present]
     if missing:

@@ -62,6 +62,7 @@ class Training:
     pretrained: nn.Module | None = None
     still: Sequence[nn.Module] = ()
     best: dict[str, Tensor] | None = None
+    measure: str = "accuracy"  # what the best epoch is chosen by, in the words of the log
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.settings, self.pretrained)
@@ -147,7 +148,7 @@ class Training:
         why = "all epochs" if self.position.epoch > self.settings.epochs else f"{self.position.stale} epochs in a row"
         context.log(
             f"After {why} without a better validation, the weights of epoch {self.position.best_epoch} are kept "
-            f"(accuracy {self.position.best_accuracy:.1%})."
+            f"({self.measure} {self.position.best_accuracy:.1%})."
         )
 
     def save(self, path: Path) -> tuple[int, int]:
@@ -183,8 +184,16 @@ class Running:
     def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
         """Count one batch."""
         self.loss += loss * len(labels)
-        self.hits += int((logits.detach().argmax(1) == labels).sum())
         self.count += len(labels)
+        self.compare(logits.detach(), labels)
+
+    def compare(self, logits: Tensor, labels: Tensor) -> None:
+        """Count what was right in one batch."""
+        self.hits += int((logits.argmax(1) == labels).sum())
+
+    def scores(self) -> dict[str, float]:
+        """Return the scores of a row of the curve."""
+        return {"accuracy": self.hits / self.count}
 
     def report(self, context: Context, training: Training) -> None:
         """Send the means as one row of the training curve and start anew."""
@@ -195,7 +204,7 @@ class Running:
             epoch=round(training.epoch, 4),
             split="train",
             loss=self.loss / self.count,
-            accuracy=self.hits / self.count,
+            **self.scores(),
             images_per_second=round(self.count / max(time.monotonic() - self.since, 1e-6), 1),
             learning_rate=training.learning_rate,
         )

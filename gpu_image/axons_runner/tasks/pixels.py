@@ -69,11 +69,12 @@ def train_network(
 
 
 def train_one_epoch(
-    model: nn.Module, criterion: nn.Module, training: Training, data_loader: Batches, epoch: int, context: Context
-) -> None:
+    model: nn.Module, criterion: nn.Module, training: Training, data_loader: Batches, epoch: int, context: Context,
+    running: Running | None = None,
+) -> None:  # fmt: skip
     """Train one epoch, from the batch at which the position stands; report about once a second."""
     data_loader.epoch, data_loader.position = epoch, training.position.batch
-    running = Running()
+    running = running or Running()
     training.learn()
     for images, labels in data_loader:
         with training.plan.computing(images.device):
