@@ -59,7 +59,7 @@ PROJECT_VALUE: dict[str, Any] = {
         "message": None,
     },
 }
-LIBRARY_SET = {"title": "Cats and dogs", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
+LIBRARY_SET = {"title": "Cats and dogs", "task": "classification", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
 
 OPERATIONS = {
     "projects_open": Operation(
@@ -87,6 +87,7 @@ OPERATIONS = {
                 "models": [
                     {
                         "name": "everyday-objects",
+                        "task": "classification",
                         "title": "Everyday objects",
                         "classes": ["cup", "key", "shoe"],
                         "architecture": "efficientnet_lite0",
@@ -94,7 +95,12 @@ OPERATIONS = {
                 ],
                 "pools": [{"name": "cpu", "title": "Processors"}],
                 "architectures": [
-                    {"name": "small_cnn", "title": "Small network", "description": "Trains from scratch in a minute."}
+                    {
+                        "name": "small_cnn",
+                        "title": "Small network",
+                        "description": "Trains from scratch in a minute.",
+                        "task": "classification",
+                    }
                 ],
             }
         },
