@@ -59,7 +59,13 @@ PROJECT_VALUE: dict[str, Any] = {
         "message": None,
     },
 }
-LIBRARY_SET = {"title": "Cats and dogs", "task": "classification", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
+LIBRARY_SET = {
+    "title": "Cats and dogs",
+    "task": "classification",
+    "classes": v.CLASSES,
+    "count": 120,
+    "licence": "CC0-1.0",
+}
 
 OPERATIONS = {
     "projects_open": Operation(

@@ -126,7 +126,9 @@ def _description(folder: Path) -> dict[str, Any]:
     if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(each, str) for each in classes):
         raise ModelRefused("model.json must name at least two classes.")
     if task == SEGMENTATION and len(classes) > MAX_CLASSES:
-        raise ModelRefused(f"model.json names {len(classes)} classes. A model for segmentation has at most {MAX_CLASSES}.")
+        raise ModelRefused(
+            f"model.json names {len(classes)} classes. A model for segmentation has at most {MAX_CLASSES}."
+        )
     if not isinstance(description.get("preprocessing"), dict):
         raise ModelRefused("model.json must describe the preprocessing.")
     return description

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django.db import models
 
+from axons_service.exercises.task_types import CLASSIFICATION
 from axons_service.storage.models import Trashable
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before everything: the turn of those who never had compute
@@ -257,6 +258,11 @@ class Model(Trashable):
                 fields=["site", "name"], condition=models.Q(project__isnull=True), name="supplied_model_name_unique"
             )
         ]
+
+    @property
+    def task(self) -> str:
+        """What it was trained for. Models of before there were several tasks do not say: they are classifiers."""
+        return str(self.description.get("task", CLASSIFICATION))
 
 
 class Prediction(models.Model):

@@ -6,7 +6,7 @@ import json
 import os
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from axons_service.exercises.task_types import SEGMENTATION
@@ -54,7 +54,10 @@ def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: 
             _add(archive, member["path"], _blob(owner, image["sha256"], image["name"]))
             if masked:
                 mask = image["mask"]["sha256"]
-                member["mask"] = {"path": f"{MASKS}/{number:05d}/{image['name']}.png", "sha256": mask}
+                member["mask"] = {
+                    "path": f"{MASKS}/{number:05d}/{PurePosixPath(image['name']).stem}.png",
+                    "sha256": mask,
+                }
                 _add(archive, member["mask"]["path"], _blob(owner, mask, image["name"]))
             members.append(member)
     with (folder / "images.tar").open("rb") as file:

@@ -43,7 +43,8 @@ def files_check(
     """Check files until `until` (`time.monotonic`), in the order in which they become ready.
 
     Yields the file, what was found, and where its converted picture lies on this machine; its mask lies at
-    `mask_beside` that. Blobs and thumbnails are in the store below `prefix` before a finding is yielded. Only a bounded number of files is in the air.
+    `mask_beside` that. Blobs and thumbnails are in the store below `prefix` before a finding is yielded. Only a bounded
+    number of files is in the air.
     """
     workers = worker_count()
     numbers = count()

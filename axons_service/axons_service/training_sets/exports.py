@@ -153,7 +153,7 @@ def _write(target: MultipartWriter, training_set: TrainingSet, progress: Callabl
             _add(archive, path, data)
             if done % PROGRESS_EVERY == 0:
                 progress(done)
-        drawn = _contents([places[sha256] for sha256, _ in masks.values()])
+        drawn = _contents([places[sha256] for sha256, _ in masks.values()]) if masks else iter(())
         for done, ((_, path), data) in enumerate(zip(masks.values(), drawn, strict=True), start=1):
             _add(archive, path, data)
             if done % PROGRESS_EVERY == 0:

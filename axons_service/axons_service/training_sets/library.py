@@ -36,7 +36,7 @@ class ImportRefused(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """A folder as recipes write it: dataset.json and images.tar, in ImageFolder layout or with masks (`mask_layout`)."""
+    """A folder as recipes write it: dataset.json and images.tar, in ImageFolder layout or that of `mask_layout`."""
 
     folder: Path
     description: dict[str, Any]
@@ -185,7 +185,9 @@ def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[
             if not member.isfile() or (source.task == SEGMENTATION and _is_beside(member.name)):
                 continue
             image = labels.get(member.name)
-            named = image is not None and (source.task == SEGMENTATION or image["label"] in source.description["classes"])
+            named = image is not None and (
+                source.task == SEGMENTATION or image["label"] in source.description["classes"]
+            )
             if image is None or not named:
                 raise ImportRefused(f"images.tar holds {member.name}, which dataset.json does not name with a class.")
             path = scratch / f"{number}.member"
@@ -193,9 +195,7 @@ def _members(source: Source, labels: dict[str, Any], scratch: Path) -> Iterator[
             yield File(member.name, member.name, partial(_move, path), keep=True, mask=masks.get(member.name))
 
 
-def _masks(
-    source: Source, labels: dict[str, Any], archive: tarfile.TarFile, scratch: Path
-) -> dict[str, MaskFile]:
+def _masks(source: Source, labels: dict[str, Any], archive: tarfile.TarFile, scratch: Path) -> dict[str, MaskFile]:
     """The mask of each picture by the picture's path, unpacked; empty for a set without masks."""
     if source.task != SEGMENTATION:
         return {}
@@ -209,7 +209,9 @@ def _masks(
     for number, (path, image) in enumerate(labels.items()):
         mask = image.get("mask")
         if not isinstance(mask, dict) or mask.get("path") not in members:
-            raise ImportRefused(f"{path} has no mask. dataset.json names one for each picture, and images.tar holds it.")
+            raise ImportRefused(
+                f"{path} has no mask. dataset.json names one for each picture, and images.tar holds it."
+            )
         place = scratch / f"{number}.drawn"
         _unpack(archive, members[mask["path"]], place, mask["sha256"])
         found[path] = MaskFile(mask["path"], partial(_move, place), classes)

@@ -39,7 +39,10 @@ class Image(TypedDict):
 
 
 class Shard(TypedDict):
-    """A plain tar of `<sha256>.jpg` members, each beside its mask `<mask's sha256>.png` if it has one; it may hold images that a manifest does not list."""
+    """A plain tar of `<sha256>.jpg` members, each beside its mask `<mask's sha256>.png` if it has one.
+
+    It may hold images that a manifest does not list; `count` counts images.
+    """
 
     key: str
     sha256: str

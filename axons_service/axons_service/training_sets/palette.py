@@ -1,4 +1,4 @@
-"""The colours of classes in masks: PASCAL VOC's, told here alone; the picture worker and the pages get them from here."""
+"""The colours of classes in masks: PASCAL VOC's. The picture worker and the pages are told them from here."""
 
 MAX_CLASSES = 21
 

@@ -1,8 +1,8 @@
 """Decode untrusted pictures in a process of its own: `python -I picture_worker.py`, limits applied before Pillow loads.
 
 Reads one JSON line per picture from stdin ({"source", "target", "thumbnail", "name", "keep", "mask"}) and answers each
-with one JSON line: {"ok": true, "width", "height", "dhash", "covers"} or {"ok": false, "code", "reason"}. It never opens
-a network connection, knows no secrets, and imports nothing but Pillow: when a picture kills it, the parent starts
+with one JSON line: {"ok": true, "width", "height", "dhash", "covers"} or {"ok": false, "code", "reason"}. It never
+opens a network connection, knows no secrets, and imports nothing but Pillow: when a picture kills it, the parent starts
 another for the rest.
 
 `mask` is null or {"source", "target", "coloured", "name", "classes", "palette"}: a PNG whose values are classes.
@@ -80,8 +80,9 @@ def convert(
 ) -> dict[str, Any]:
     """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side, its thumbnail, and its mask.
 
-    Returns width, height, dHash, and the class that covers most of the mask (None without one). `keep` copies an upright RGB JPEG that holds nothing but a picture as it is: the
-    hashes of library sets are published, and those of an exported set must come back the same.
+    Returns width, height, dHash, and the class that covers most of the mask (None without one). `keep` copies an
+    upright RGB JPEG that holds nothing but a picture as it is: the hashes of library sets are published, and those of an
+    exported set must come back the same.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 

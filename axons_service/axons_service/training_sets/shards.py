@@ -30,7 +30,8 @@ def shards_store(
 ) -> list[Shard]:
     """Pack images, given as (sha256, bytes), and store the shards below `prefix`; `read` gives an image's content.
 
-    `masks` are those of the images, by the image's hash; `read` gives them too. A shard that is stored already is not sent again. `tick` is called now and then while it lasts.
+    `masks` are those of the images, by the image's hash; `read` gives them too. A shard that is stored already is not
+    sent again. `tick` is called now and then while it lasts.
     """
     stored: list[Shard] = []
     masks = masks or {}
@@ -71,9 +72,7 @@ def _members(batch: list[str], masks: Mapping[str, Mask]) -> list[str]:
     return list(names)
 
 
-def _contents(
-    names: list[str], read: Callable[[str], bytes], tick: Callable[[], None]
-) -> Iterator[tuple[str, bytes]]:
+def _contents(names: list[str], read: Callable[[str], bytes], tick: Callable[[], None]) -> Iterator[tuple[str, bytes]]:
     """Contents in order, some fetched ahead."""
     with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
         for start in range(0, len(names), FETCHED_AT_ONCE):
