@@ -81,8 +81,8 @@ def convert(
     """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side, its thumbnail, and its mask.
 
     Returns width, height, dHash, and the class that covers most of the mask (None without one). `keep` copies an
-    upright RGB JPEG that holds nothing but a picture as it is: the hashes of library sets are published, and those of an
-    exported set must come back the same.
+    upright RGB JPEG that holds nothing but a picture as it is: the hashes of library sets are published, and those of
+    an exported set must come back the same.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
