@@ -73,7 +73,8 @@ def test_a_spec_with_masks_is_valid_and_its_settings_are_its_own() -> None:
     assert spec_check(masks_made.spec(grading={**masks_made.spec()["grading"], "metric": "accuracy"})) == []
     errors = {each["field"]: each["message"] for each in spec_check(masks_made.spec(architectures=["small_cnn"]))}
     assert errors == {
-        "architectures": "There is no architecture named small_cnn for segmentation. Known are lite0_lraspp, small_unet."
+        "architectures": "There is no architecture named small_cnn for segmentation. "
+        "Known are lite0_lraspp, small_unet."
     }
 
 
@@ -109,7 +110,7 @@ def test_a_runner_is_told_the_task_and_leaves_a_model_of_it(masked: World, monke
     model = {"architecture": "small_unet", "classes": masks_made.CLASSES}
     with pytest.raises(Problem, match="lacks what the contract asks for") as caught:
         masked.finish(claim, result={"metrics": {"validation": {"accuracy": 0.9}}, "model": model})
-    assert caught.value.code == "result_incomplete"
+    assert caught.value.problem_code == "result_incomplete"
     masked.finish(claim, result={"metrics": {"validation": VALIDATION}, "model": model})
     left = Model.objects.get(job=claim.job)
     shown = model_output(left, with_urls=False)
@@ -148,7 +149,7 @@ def test_a_prediction_that_says_too_little_is_refused(masked: World, result: dic
     files = [masked.stored(claim, name) for name in ("picture.jpg", "mask.png", "overlay.png")]
     with pytest.raises(Problem) as caught:
         masked.finish(claim, files=files, result=result)
-    assert caught.value.code == "result_incomplete"
+    assert caught.value.problem_code == "result_incomplete"
 
 
 def test_a_prediction_without_its_mask_is_refused(masked: World) -> None:
@@ -156,22 +157,22 @@ def test_a_prediction_without_its_mask_is_refused(masked: World) -> None:
     claim = masked.claimed()
     with pytest.raises(Problem, match=r"leaves mask\.png, overlay\.png too") as caught:
         masked.finish(claim, files=[masked.stored(claim, "picture.jpg")], result={"data": DATA, "seconds": 0.1})
-    assert caught.value.code == "file_missing"
+    assert caught.value.problem_code == "file_missing"
 
 
 def test_what_was_made_for_another_task_is_not_used(masked: World) -> None:
     old = builders.model(masked.project)
     with pytest.raises(Problem) as caught:
         masked.inference(old)
-    assert caught.value.code == "task_differs"
+    assert caught.value.problem_code == "task_differs"
     with pytest.raises(Problem) as caught:
         grading.submission_create(project=masked.project, model_id=old.pk, idempotency_key="k", request_sha256="0" * 64)
-    assert caught.value.code == "task_differs"
+    assert caught.value.problem_code == "task_differs"
     TrainingSet.objects.filter(pk=masked.training_set.pk).update(task="classification")
     masked.training_set.refresh_from_db()
     with pytest.raises(Problem) as caught:
         train(masked)
-    assert caught.value.code == "task_differs"
+    assert caught.value.problem_code == "task_differs"
 
 
 def test_a_submission_is_graded_by_miou_and_the_order_of_classes_counts(masked: World) -> None:
@@ -190,4 +191,4 @@ def test_a_submission_is_graded_by_miou_and_the_order_of_classes_counts(masked: 
         grading.submission_create(
             project=masked.project, model_id=model.pk, idempotency_key="o", request_sha256="0" * 64
         )
-    assert caught.value.code == "model_classes_differ"
+    assert caught.value.problem_code == "model_classes_differ"

@@ -222,7 +222,6 @@ def test_pictures_are_left_out_split_and_taken_back_without_packing_anew(learner
     shown = learner.get(f"/training-sets/{whole.pk}/images", limit=50).json()["images"]
     assert len(shown) == 10
     for image in shown:  # the starter set's own blobs
-        assert requests.head(image["mask_url"].replace("/thumbnails/", "/thumbnails/"), timeout=10).status_code < 500
         assert requests.get(image["mask_url"], timeout=10).status_code == 200
 
 
