@@ -19,9 +19,10 @@ from axons_service.exercises.task_types import CLASSIFICATION, SEGMENTATION, Tas
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
 from axons_service.training_sets import manifests
+from axons_service.training_sets.archives import ArchiveRefused
 from axons_service.training_sets.checking import File, MaskFile, files_check, mask_beside
 from axons_service.training_sets.journal import Finding
-from axons_service.training_sets.mask_layout import CLASSES, MASKS, classes_text
+from axons_service.training_sets.mask_layout import CLASSES, MASKS, classes_read
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.near import near_groups
 from axons_service.training_sets.palette import MAX_CLASSES
@@ -203,7 +204,11 @@ def _masks(source: Source, labels: dict[str, Any], archive: tarfile.TarFile, scr
     classes = tuple(source.description["classes"])
     if CLASSES in members:
         content = archive.extractfile(members[CLASSES])
-        if content is None or content.read(1 << 16) != classes_text(list(classes)):
+        try:
+            named = classes_read(content.read(1 << 16), CLASSES) if content is not None else []
+        except ArchiveRefused as refused:
+            raise ImportRefused(str(refused)) from refused
+        if named != list(classes):
             raise ImportRefused(f"{CLASSES} in images.tar names other classes than dataset.json.")
     found: dict[str, MaskFile] = {}
     for number, (path, image) in enumerate(labels.items()):

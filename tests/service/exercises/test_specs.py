@@ -48,7 +48,7 @@ def test_the_contracts_examples_are_valid() -> None:
         ("version", True, "version", "must be 1"),
         ("kind", "magic", "kind", "training or inference"),
         ("task", "detection", "task", "classification or segmentation"),
-        ("task", "segmentation", "architectures", "no architecture named efficientnet_lite0 for segmentation"),
+        ("task", "segmentation", "architectures", "no architecture named small_cnn for segmentation"),
         ("architectures", ["small_unet"], "architectures", "no architecture named small_unet. Known are"),
         ("grading.metric", "miou", "grading.metric", "must be one of accuracy."),
         ("surprise", 1, "surprise", "no setting named surprise"),
