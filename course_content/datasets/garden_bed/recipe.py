@@ -94,7 +94,7 @@ def stencil(outline: list[tuple[float, float]]) -> NDArray[np.bool_]:
 
 
 def colour_of(rng: Random, label: str) -> Pixels:
-    """A thing's own colour. Berries are red or green like leaves, stones brown like earth or grey: shape has to help."""
+    """A thing's own colour: berries may be green like leaves, stones brown like earth, so that shape has to help."""
     if label == "leaf":
         hue = (between(rng, 0.16, 0.42), between(rng, 0.38, 0.62), between(rng, 0.1, 0.24))
     elif label == "berry":

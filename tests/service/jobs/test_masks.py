@@ -8,6 +8,8 @@ from axons_service.exercises.models import Spec
 from axons_service.exercises.specs import spec_check, spec_hash
 from axons_service.grading import services as grading
 from axons_service.grading.models import Submission
+from axons_service.grading.selectors import submissions
+from axons_service.grading.serializers import submission_output
 from axons_service.jobs.assignments import assignment
 from axons_service.jobs.models import Job, Model, Prediction
 from axons_service.jobs.serializers import model_output, prediction_output
@@ -182,7 +184,11 @@ def test_a_submission_is_graded_by_miou_and_the_order_of_classes_counts(masked: 
     )
     with pytest.raises(Problem, match="lacks miou"):
         grading.submission_score(job=submission.job, result={"metrics": {"accuracy": 0.99}})
-    grading.submission_score(job=submission.job, result={"metrics": {"miou": 0.45, "accuracy": 0.99}})
+    metrics = {"miou": 0.45, "accuracy": 0.99, "iou_per_class": {"leaf": 0.4, "fruit": None}}
+    grading.submission_score(job=submission.job, result={"metrics": metrics})
+    told = submission_output(submissions().get(pk=submission.pk), is_staff=True)
+    assert told["iou_per_class"] == {"leaf": 0.4, "fruit": None}
+    assert "iou_per_class" not in submission_output(submissions().get(pk=submission.pk))
     scored = Submission.objects.get(pk=submission.pk)
     assert (scored.metric, scored.value, scored.automatic_score) == ("miou", 0.45, 0.5)
     model.classes = ["background", "fruit", "leaf"]

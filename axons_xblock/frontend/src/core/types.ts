@@ -122,7 +122,7 @@ export interface Submission {
   id: string; learner?: string; model: string; job: string | null; state: "scoring" | "scored" | "failed"; metric: string;
   value: number | null; automatic_score: number | null; score: number | null; reviews: Review[]; created_at: string;
   failure?: Failure | null; delivered_revision?: number | null; revision?: number | null;
-  confusion_matrix?: number[][] | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
+  confusion_matrix?: number[][] | null; iou_per_class?: Record<string, number | null> | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
   name?: string | null; username?: string | null;
   rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
   lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
