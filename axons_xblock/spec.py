@@ -51,6 +51,12 @@ _STEPS = [
 ]
 
 
+_MASK_GRADING: Spec = {
+    "metric": "miou",
+    "thresholds": [{"at_least": 0.3, "score": 0.5}, {"at_least": 0.6, "score": 1.0}],
+}
+
+
 class SpecField(Dict):
     """A dict that travels through OLX as JSON in an element of its own.
 
@@ -101,6 +107,10 @@ def templates() -> list[dict[str, Any]]:
     scratch = default_spec() | {"grading": copy.deepcopy(_GRADING)}
     scratch["architectures"] = ["small_cnn", "efficientnet_lite0"]
     scratch["hyperparameters"]["epochs"] = {"min": 1, "max": 60, "default": 30}
+    masks = default_spec() | {"task": "segmentation", "grading": copy.deepcopy(_MASK_GRADING)}
+    masks["architectures"] = ["lite0_lraspp", "small_unet"]
+    masks["hyperparameters"]["epochs"] = {"min": 1, "max": 40, "default": 12}
+    masks["hyperparameters"]["batch_size"] = {"min": 4, "max": 32, "default": 8}
     supplied = default_spec()
     supplied.update(kind="inference", architectures=[], max_tries=0)
     return [
@@ -135,6 +145,14 @@ def templates() -> list[dict[str, Any]]:
                 "Students train a small network from nothing, then see how much a pretrained one gains."
             ),
             "spec": scratch,
+        },
+        {
+            "name": "segment_it",
+            "title": gettext_noop("Segment it"),
+            "description": gettext_noop(
+                "Students teach a network to mark every pixel of a picture, on your pictures and masks."
+            ),
+            "spec": masks,
         },
         {
             "name": "supplied_model",

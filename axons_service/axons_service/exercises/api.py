@@ -119,7 +119,13 @@ class LibraryView(APIView):
             "starter_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.STARTER)],
             "hidden_test_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.HIDDEN)],
             "models": [
-                {"name": each.name, "title": each.title, "classes": each.classes, "architecture": each.architecture}
+                {
+                    "name": each.name,
+                    "title": each.title,
+                    "classes": each.classes,
+                    "architecture": each.architecture,
+                    "task": each.task,
+                }
                 for each in selectors.library_models(site)
             ],
             "pools": [{"name": pool.name, "title": pool.title} for pool in selectors.library_pools()],
@@ -132,6 +138,7 @@ def _set_output(training_set: TrainingSet) -> dict[str, Any]:
     return {
         "name": training_set.name,
         "title": training_set.title,
+        "task": training_set.task,
         "classes": training_set.classes,
         "count": training_set.image_count,
         "licence": training_set.licence,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from axons_service.exercises.task_types import CLASSIFICATION, SEGMENTATION
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -10,6 +12,7 @@ class Architecture:
     name: str
     title: str
     description: str
+    task: str = CLASSIFICATION
 
 
 ARCHITECTURES = (
@@ -23,5 +26,23 @@ ARCHITECTURES = (
         "Small CNN, from scratch",
         "A small convolutional network that starts knowing nothing. Slower and less accurate; shows learning itself.",
     ),
+    Architecture(
+        "lite0_lraspp",
+        "EfficientNet-Lite0 with LR-ASPP, transfer learning",
+        "Marks every pixel on top of a network that already knows photographs. Good after a minute, even with few "
+        "pictures.",
+        SEGMENTATION,
+    ),
+    Architecture(
+        "small_unet",
+        "Small U-Net, from scratch",
+        "A small network for masks that starts knowing nothing. Slower and less accurate; shows learning itself.",
+        SEGMENTATION,
+    ),
 )
-NAMES = tuple(each.name for each in ARCHITECTURES)
+
+
+def names_of(task: object) -> tuple[str, ...]:
+    """The names of the architectures for a task; those of all tasks when there is no such task."""
+    fitting = tuple(each.name for each in ARCHITECTURES if each.task == task)
+    return fitting or tuple(each.name for each in ARCHITECTURES)

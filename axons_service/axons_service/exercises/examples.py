@@ -61,7 +61,13 @@ PROJECT_VALUE: dict[str, Any] = {
         "message": None,
     },
 }
-LIBRARY_SET = {"title": "Cats and dogs", "classes": v.CLASSES, "count": 120, "licence": "CC0-1.0"}
+LIBRARY_SET = {
+    "title": "Cats and dogs",
+    "task": "classification",
+    "classes": v.CLASSES,
+    "count": 120,
+    "licence": "CC0-1.0",
+}
 
 OPERATIONS = {
     "projects_open": Operation(
@@ -89,6 +95,7 @@ OPERATIONS = {
                 "models": [
                     {
                         "name": "everyday-objects",
+                        "task": "classification",
                         "title": "Everyday objects",
                         "classes": ["cup", "key", "shoe"],
                         "architecture": "efficientnet_lite0",
@@ -96,7 +103,12 @@ OPERATIONS = {
                 ],
                 "pools": [{"name": "cpu", "title": "Processors"}],
                 "architectures": [
-                    {"name": "small_cnn", "title": "Small network", "description": "Trains from scratch in a minute."}
+                    {
+                        "name": "small_cnn",
+                        "title": "Small network",
+                        "description": "Trains from scratch in a minute.",
+                        "task": "classification",
+                    }
                 ],
             }
         },

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from axons_service.compute.models import Pool
 from axons_service.exercises.models import Project
+from axons_service.exercises.task_types import CLASSIFICATION, classes_agree
 from axons_service.jobs.models import Model
 from axons_service.operations.problems import FieldError, Problem
 from axons_service.sites.callers import Caller
@@ -48,14 +49,23 @@ def spec_missing(site: Site, body: dict[str, Any]) -> list[FieldError]:
     errors: list[FieldError] = []
     starter = _named_set(errors, site, "starter_set", TrainingSet.Kind.STARTER, body.get("starter_set"))
     hidden = _named_set(errors, site, "hidden_test_set", TrainingSet.Kind.HIDDEN, body.get("hidden_test_set"))
-    if starter is not None and hidden is not None and set(starter.classes) != set(hidden.classes):
+    task = body["task"]
+    for field, chosen in (("starter_set", starter), ("hidden_test_set", hidden)):
+        if chosen is not None and chosen.task != task:
+            sentence = f"{chosen.title} is a set for {chosen.task}. Choose one for {task}."
+            errors.append({"field": field, "message": sentence})
+    if starter is not None and hidden is not None and not classes_agree(task, starter.classes, hidden.classes):
+        words = _words if task == CLASSIFICATION else ", ".join
         sentence = (
-            f"The hidden test set has the classes {_words(hidden.classes)}, the starter set {_words(starter.classes)}."
+            f"The hidden test set has the classes {words(hidden.classes)}, the starter set {words(starter.classes)}."
         )
         errors.append({"field": "hidden_test_set", "message": sentence})
     name = body.get("model")
-    if name is not None and supplied_model(site, name) is None:
+    model = supplied_model(site, name) if name is not None else None
+    if name is not None and model is None:
         errors.append({"field": "model", "message": f"There is no model named {name} in the library."})
+    elif model is not None and model.task != task:
+        errors.append({"field": "model", "message": f"{model.title} is a model for {model.task}, not for {task}."})
     listed = body.get("fallback_pools") or []
     known = set(Pool.objects.filter(name__in=[body["pool"], *listed], is_active=True).values_list("name", flat=True))
     for field, name in [("pool", body["pool"]), *(("fallback_pools", name) for name in listed)]:

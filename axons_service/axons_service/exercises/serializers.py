@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from axons_service.compute.schemas import BudgetSerializer
+from axons_service.exercises.task_types import Task
 from axons_service.grading.serializers import SubmissionSerializer
 from axons_service.jobs.schemas import JobSerializer, ModelSerializer, PredictionSerializer
 from axons_service.operations.retention.serializers import StorageSerializer
@@ -83,6 +84,7 @@ class LibrarySetSerializer(Shape):
     """A set that an author may choose."""
 
     name = serializers.CharField()
+    task = serializers.ChoiceField(choices=Task.choices)
     title = serializers.CharField()
     classes = serializers.ListField(child=serializers.CharField())
     count = serializers.IntegerField()
@@ -93,6 +95,7 @@ class LibraryModelSerializer(Shape):
     """A supplied model that an author may choose."""
 
     name = serializers.CharField()
+    task = serializers.ChoiceField(choices=Task.choices)
     title = serializers.CharField()
     classes = serializers.ListField(child=serializers.CharField())
     architecture = serializers.CharField()
@@ -109,6 +112,7 @@ class ArchitectureSerializer(Shape):
     """A network that runners can train."""
 
     name = serializers.CharField()
+    task = serializers.ChoiceField(choices=Task.choices)
     title = serializers.CharField()
     description = serializers.CharField()
 

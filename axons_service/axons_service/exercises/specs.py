@@ -24,6 +24,7 @@ from axons_service.exercises.hyperparameters import (
     number,
 )
 from axons_service.exercises.rubrics import check_rubric
+from axons_service.exercises.task_types import CLASSIFICATION, METRICS, SEGMENTATION, Task
 from axons_service.operations.problems import FieldError, Problem
 
 __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for_role", "spec_hash", "spec_problem"]
@@ -33,7 +34,6 @@ REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
 OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner", "fallback_pools")
 MAX_COMPUTE_MINUTES = 100_000
 MAX_FALLBACK_POOLS = 5
-METRICS = ("accuracy",)
 MAX_THRESHOLDS = 20
 
 
@@ -68,7 +68,7 @@ def spec_check(body: object) -> list[FieldError]:
     findings.keys("", body, required, (*REQUIRED, *REQUIRED_FOR_TRAINING, *OPTIONAL))
     findings.choice("version", body, (1,), "Version must be 1.")
     findings.choice("kind", body, ("training", "inference"), "Kind must be training or inference.")
-    findings.choice("task", body, ("classification",), "Task must be classification.")
+    findings.choice("task", body, tuple(Task.values), f"Task must be {' or '.join(Task.values)}.")
     for name in ("starter_set", "hidden_test_set", "model"):
         if body.get(name) is not None and not (isinstance(body[name], str) and body[name]):
             findings.add(name, "This must be a name from the library, or null.")
@@ -109,15 +109,16 @@ def _check_training(findings: Findings, body: dict[str, Any]) -> None:
             findings.add("architectures", "Choose at least one architecture.")
     else:
         for name in names:
-            if name not in architectures.NAMES:
-                known = ", ".join(sorted(architectures.NAMES))
-                findings.add("architectures", f"There is no architecture named {name}. Known are {known}.")
+            fitting = architectures.names_of(body.get("task"))
+            if name not in fitting:
+                known, purpose = ", ".join(sorted(fitting)), f" for {SEGMENTATION}" if _marks(body) else ""
+                findings.add("architectures", f"There is no architecture named {name}{purpose}. Known are {known}.")
         if len({str(name) for name in names}) != len(names):
             findings.add("architectures", "Each architecture may be named once.")
     if "hyperparameters" in body:
         _check_hyperparameters(findings, body["hyperparameters"])
     if body.get("grading") is not None:
-        _check_grading(findings, body["grading"])
+        _check_grading(findings, body["grading"], METRICS[SEGMENTATION if _marks(body) else CLASSIFICATION])
         if body.get("hidden_test_set") is None:
             findings.add("hidden_test_set", "Grading needs a hidden test set.")
 
@@ -194,15 +195,19 @@ def _check_order(findings: Findings, path: str, title: str, limits: dict[str, fl
         findings.add(f"{path}.default", f"{title}: the default must be between {number(low)} and {number(high)}.")
 
 
-def _check_grading(findings: Findings, grading: object) -> None:
+def _marks(body: dict[str, Any]) -> bool:
+    return bool(body.get("task") == SEGMENTATION)
+
+
+def _check_grading(findings: Findings, grading: object, metrics: tuple[str, ...]) -> None:
     if not isinstance(grading, dict):
         findings.add("grading", "Grading must be an object or null.")
         return
     needed = ("metric", "thresholds")
     findings.keys("grading", grading, needed, (*needed, "rule", "rubric", "rubric_share"))
     check_rubric(findings, grading)
-    if "metric" in grading and grading["metric"] not in METRICS:
-        findings.add("grading.metric", f"The metric must be one of {', '.join(METRICS)}.")
+    if "metric" in grading and grading["metric"] not in metrics:
+        findings.add("grading.metric", f"The metric must be one of {', '.join(metrics)}.")
     thresholds = grading.get("thresholds", [{"at_least": 0, "score": 0}])
     if not isinstance(thresholds, list) or not 1 <= len(thresholds) <= MAX_THRESHOLDS:
         findings.add("grading.thresholds", f"Grading needs 1 to {MAX_THRESHOLDS} thresholds.")

@@ -11,9 +11,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from axons_service.exercises import architectures
+from axons_service.exercises.task_types import SEGMENTATION, Task
 from axons_service.jobs.models import Model
 from axons_service.sites.models import Site
 from axons_service.storage import keys, objects
+from axons_service.training_sets.palette import MAX_CLASSES
 
 REQUIRED = ("model.json", "model.safetensors")
 OPTIONAL = ("model.onnx", "metrics.json")
@@ -114,14 +116,19 @@ def _description(folder: Path) -> dict[str, Any]:
         raise ModelRefused(f"{folder} lacks {' and '.join(missing)}.")
     description = _json(folder / "model.json")
     classes = description.get("classes")
-    if description.get("format") != 1 or description.get("task") != "classification":
-        raise ModelRefused("model.json must have format 1 and the task classification.")
-    if description.get("architecture") not in architectures.NAMES:
+    task = description.get("task")
+    if description.get("format") != 1 or task not in Task.values:
+        raise ModelRefused(f"model.json must have format 1 and the task {' or '.join(Task.values)}.")
+    if description.get("architecture") not in architectures.names_of(task):
         raise ModelRefused(
-            f"model.json names the architecture {description.get('architecture')}, which no runner knows."
+            f"model.json names the architecture {description.get('architecture')}, which no runner knows for {task}."
         )
     if not isinstance(classes, list) or len(classes) < 2 or not all(isinstance(each, str) for each in classes):
         raise ModelRefused("model.json must name at least two classes.")
+    if task == SEGMENTATION and len(classes) > MAX_CLASSES:
+        raise ModelRefused(
+            f"model.json names {len(classes)} classes. A model for segmentation has at most {MAX_CLASSES}."
+        )
     if not isinstance(description.get("preprocessing"), dict):
         raise ModelRefused("model.json must describe the preprocessing.")
     return description

@@ -149,6 +149,7 @@ OPERATIONS = {
             "model_unknown",
             "not_graded",
             "pool_unavailable",
+            "task_differs",
         ),
     ),
     "submissions_read": Operation(answers={200: SUBMISSION_VALUE}),

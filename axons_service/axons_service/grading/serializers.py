@@ -66,12 +66,15 @@ class SubmissionSerializer(serializers.Serializer[Any]):
     confusion_matrix = serializers.ListField(
         child=serializers.ListField(child=serializers.IntegerField()), required=False, help_text="for staff"
     )
+    iou_per_class = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), required=False, help_text="for staff: of masks"
+    )
 
 
 def submission_output(submission: Submission, *, is_staff: bool = False) -> dict[str, Any]:
     """The submission as JSON-ready values; comes from `selectors.submissions()`.
 
-    Staff also see who graded, and the confusion matrix on the hidden test set; learners do not.
+    Staff also see who graded, and how each class fared on the hidden test set; learners do not.
     """
     delivered = submission.project_delivered  # type: ignore[attr-defined]
     revision = submission.newest_revision  # type: ignore[attr-defined]
@@ -107,8 +110,9 @@ def submission_output(submission: Submission, *, is_staff: bool = False) -> dict
             if locked
             else None
         )
-    if is_staff and "confusion_matrix" in submission.metrics:
-        output["confusion_matrix"] = submission.metrics["confusion_matrix"]
+    for name in ("confusion_matrix", "iou_per_class"):
+        if is_staff and name in submission.metrics:
+            output[name] = submission.metrics[name]
     return output
 
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
+from axons_service.exercises.task_types import classes_agree
 from axons_service.grading import selectors
 from axons_service.grading.deadlines import hand_in_check
 from axons_service.grading.delivery import grade_queue
@@ -19,7 +20,7 @@ from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services import event_append, job_create
 from axons_service.operations.problems import Problem
 from axons_service.training_sets.models import TrainingSet
-from axons_service.training_sets.selectors import library_set
+from axons_service.training_sets.selectors import library_set, task_check
 
 
 def submission_create(
@@ -124,7 +125,8 @@ def _hidden_test_set(project: Project, model: Model) -> TrainingSet:
     hidden = library_set(project.exercise.site, kind=TrainingSet.Kind.HIDDEN, name=name)
     if hidden is None:
         raise Problem(422, "exercise_incomplete", "This exercise cannot be graded yet. Please tell the course staff.")
-    if set(hidden.classes) != set(model.classes):
+    task_check(project, model.task)
+    if not classes_agree(model.task, hidden.classes, model.classes):
         expected = ", ".join(hidden.classes)
         sentence = f"This model knows other classes than the exercise asks for. Train one that knows {expected}."
         raise Problem(422, "model_classes_differ", sentence)

@@ -66,6 +66,7 @@ MODEL_VALUE: dict[str, Any] = {
     "job": v.JOB,
     "training_set": v.TRAINING_SET,
     "architecture": "small_cnn",
+    "task": "classification",
     "classes": v.CLASSES,
     "metrics": {"validation": {"accuracy": 0.92, "confusion_matrix": [[11, 1], [1, 11]]}},
     "hyperparameters": HYPERPARAMETERS,
@@ -92,6 +93,9 @@ PREDICTION_VALUE: dict[str, Any] = {
     "probabilities": [{"label": "cat", "probability": 0.98}, {"label": "dog", "probability": 0.02}],
     "picture_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/jobs/{v.JOB}/attempts/1/picture.jpg?{v.SIGNED}",
     "overlay_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/jobs/{v.JOB}/attempts/1/overlay.png?{v.SIGNED}",
+    "mask_url": None,
+    "shares": [],
+    "colours": {},
     "seconds": 0.04,
 }
 EVENT_VALUE: dict[str, Any] = {
@@ -116,6 +120,7 @@ OPERATIONS = {
             "course_storage_full",
             "in_trash",
             "storage_full",
+            "task_differs",
             "training_set_not_ready",
             "hyperparameter_out_of_range",
             "hyperparameters_invalid",

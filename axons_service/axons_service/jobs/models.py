@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from django.db import models
 
+from axons_service.exercises.task_types import CLASSIFICATION
 from axons_service.storage.models import Trashable
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # before everything: the turn of those who never had compute
@@ -258,6 +259,11 @@ class Model(Trashable):
             )
         ]
 
+    @property
+    def task(self) -> str:
+        """What it was trained for. Models of before there were several tasks do not say: they are classifiers."""
+        return str(self.description.get("task", CLASSIFICATION))
+
 
 class Prediction(models.Model):
     """What an inference job leaves."""
@@ -266,7 +272,8 @@ class Prediction(models.Model):
     job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="prediction")
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="predictions")
     file = models.CharField(max_length=255)
-    probabilities = models.JSONField(help_text="[{label, probability}], most probable first")
+    probabilities = models.JSONField(help_text="[{label, probability}], most probable first; empty for a mask")
+    data = models.JSONField(default=dict, help_text="of a mask: {classes: [{label, share}], colours: {label: #rrggbb}}")
     files = models.JSONField(default=list, help_text="[{name, key, sha256, bytes}]")
     seconds = models.FloatField(help_text="time of the inference on the runner, in seconds")
     created_at = models.DateTimeField(auto_now_add=True)

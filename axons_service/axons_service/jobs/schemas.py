@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from axons_service.exercises.task_types import Task
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
 
@@ -117,6 +118,7 @@ class ModelSerializer(Shape):
     job = serializers.UUIDField(allow_null=True)
     training_set = serializers.UUIDField(allow_null=True)
     architecture = serializers.CharField()
+    task = serializers.ChoiceField(choices=Task.choices)
     classes = serializers.ListField(child=serializers.CharField())
     metrics = serializers.DictField()
     hyperparameters = serializers.DictField()
@@ -130,6 +132,11 @@ class ProbabilitySerializer(Shape):
     probability = serializers.FloatField()
 
 
+class ShareSerializer(Shape):
+    label = serializers.CharField()  # type: ignore[assignment]
+    share = serializers.FloatField(help_text="of the picture's pixels, 0 to 1")
+
+
 class PredictionSerializer(Shape):
     """What a model says about one picture."""
 
@@ -141,4 +148,7 @@ class PredictionSerializer(Shape):
     probabilities = ProbabilitySerializer(many=True)
     picture_url = serializers.CharField(allow_null=True)
     overlay_url = serializers.CharField(allow_null=True)
+    mask_url = serializers.CharField(allow_null=True, help_text="segmentation: a PNG whose values are classes")
+    shares = ShareSerializer(many=True, help_text="segmentation: how much of the picture each class covers")
+    colours = serializers.DictField(child=serializers.CharField(), help_text="segmentation: {class: #rrggbb}")
     seconds = serializers.FloatField(help_text="time on the runner")

@@ -67,6 +67,7 @@ def model_output(model: Model, *, with_urls: bool = True) -> dict[str, Any]:
         "job": _text(model.job_id),
         "training_set": _text(model.job.training_set_id) if model.job is not None else None,
         "architecture": model.architecture,
+        "task": model.task,
         "classes": model.classes,
         "metrics": _metrics(model, with_urls),
         "hyperparameters": model.job.hyperparameters if model.job is not None else {},
@@ -95,6 +96,9 @@ def prediction_output(prediction: Prediction) -> dict[str, Any]:
         "probabilities": prediction.probabilities,
         "picture_url": objects.presigned_get(files["picture.jpg"]) if "picture.jpg" in files else None,
         "overlay_url": objects.presigned_get(files["overlay.png"]) if "overlay.png" in files else None,
+        "mask_url": objects.presigned_get(files["mask.png"]) if "mask.png" in files else None,
+        "shares": prediction.data.get("classes", []),
+        "colours": prediction.data.get("colours", {}),
         "seconds": prediction.seconds,
     }
 

@@ -6,10 +6,13 @@ import json
 import os
 import tarfile
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.storage import keys, objects
 from axons_service.training_sets import manifests
+from axons_service.training_sets.mask_layout import CLASSES, IMAGES, MASKS, classes_text
 from axons_service.training_sets.models import TrainingSet
 
 
@@ -40,18 +43,23 @@ def library_set_write(*, training_set: TrainingSet, folder: Path) -> str:
 
 def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: list[manifests.Image]) -> str:
     owner = keys.owner_prefix(training_set)
-    members = []
+    masked = training_set.task == SEGMENTATION
+    members: list[dict[str, Any]] = []
     with tarfile.open(folder / "images.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+        if masked:
+            _add(archive, CLASSES, classes_text(classes))
         for number, image in enumerate(images):
-            data = objects.get_bytes(keys.blob_key(owner, image["sha256"]))
-            if hashlib.sha256(data).hexdigest() != image["sha256"]:
-                raise BundleRefused(
-                    f"The stored picture {image['name']} is damaged: its hash is not {image['sha256']}."
-                )
-            member = tarfile.TarInfo(f"{number:05d}/{image['name']}")
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-            members.append({"path": member.name, "sha256": image["sha256"], "label": image["label"]})
+            place = f"{IMAGES}/{number:05d}" if masked else f"{number:05d}"
+            member = {"path": f"{place}/{image['name']}", "sha256": image["sha256"], "label": image["label"]}
+            _add(archive, member["path"], _blob(owner, image["sha256"], image["name"]))
+            if masked:
+                mask = image["mask"]["sha256"]
+                member["mask"] = {
+                    "path": f"{MASKS}/{number:05d}/{PurePosixPath(image['name']).stem}.png",
+                    "sha256": mask,
+                }
+                _add(archive, member["mask"]["path"], _blob(owner, mask, image["name"]))
+            members.append(member)
     with (folder / "images.tar").open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     description = {
@@ -65,7 +73,22 @@ def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: 
         "sha256": sha256,
         "images": members,
     }
+    if masked:
+        description["task"] = training_set.task
     (folder / "dataset.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
     if training_set.credits:
         (folder / "CREDITS.md").write_text(training_set.credits, encoding="utf-8")
     return sha256
+
+
+def _blob(owner: str, sha256: str, name: str) -> bytes:
+    data = objects.get_bytes(keys.blob_key(owner, sha256))
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BundleRefused(f"The stored picture {name} or its mask is damaged: its hash is not {sha256}.")
+    return data
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    archive.addfile(member, io.BytesIO(data))

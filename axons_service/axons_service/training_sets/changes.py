@@ -6,12 +6,14 @@ from uuid import UUID
 from django.db import transaction
 
 from axons_service.exercises.models import Project
+from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.operations.problems import Problem
 from axons_service.training_sets import selectors
 from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.services import (
     MAX_CHANGES,
     labels_check,
+    masks_decide,
     version_add,
     version_lock,
     version_repeated,
@@ -72,7 +74,7 @@ def training_set_revert(*, project: Project, to: UUID, newest: int, idempotency_
 
 
 def training_set_import(*, project: Project, upload: UUID, idempotency_key: str) -> tuple[TrainingSet, bool]:
-    """A version from an uploaded zip in the ImageFolder layout, still `preparing`."""
+    """A version from an uploaded zip, in the ImageFolder layout or with masks as `mask_layout` says; `preparing`."""
     request = {"archive": str(upload)}
     with transaction.atomic():
         version_lock(project)
@@ -107,6 +109,8 @@ def _check(project: Project, parent: TrainingSet, changes: Changes) -> None:
         raise Problem(422, "too_many_changes", f"Change at most {MAX_CHANGES} pictures at a time. You sent {pictures}.")
     if set(changes["exclusions"]) & set(changes["inclusions"]):
         raise Problem(422, "changes_contradict", "A picture cannot be left out and taken in at once.")
+    if parent.task == SEGMENTATION and (changes["relabels"] or renames):
+        raise masks_decide()
     labels_check([*changes["relabels"].values(), *renames.values()])
     fixed = selectors.fixed_classes(project, parent if parent.kind == TrainingSet.Kind.STARTER else parent.starter)
     if renames and fixed:

@@ -11,9 +11,19 @@ from pathlib import Path
 
 from axons_service.storage import keys, objects
 from axons_service.training_sets.journal import Finding
-from axons_service.training_sets.pictures import Picture, PictureWorkers, worker_count
+from axons_service.training_sets.palette import PALETTE
+from axons_service.training_sets.pictures import Mask, Picture, PictureWorkers, worker_count
 
 THREADS_A_WORKER = 3
+
+
+@dataclass(frozen=True)
+class MaskFile:
+    """The mask of a file to check, and the classes that its values stand for."""
+
+    name: str
+    fetch: Callable[[Path], bool]
+    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class File:
     name: str
     fetch: Callable[[Path], bool]
     keep: bool = False
+    mask: MaskFile | None = None
 
 
 def files_check(
@@ -31,8 +42,9 @@ def files_check(
 ) -> Iterator[tuple[File, Finding, Path]]:
     """Check files until `until` (`time.monotonic`), in the order in which they become ready.
 
-    Yields the file, what was found, and where its converted picture lies on this machine. Blob and thumbnail are in the
-    store below `prefix` before a finding is yielded. Only a bounded number of files is in the air.
+    Yields the file, what was found, and where its converted picture lies on this machine; its mask lies at
+    `mask_beside` that. Blobs and thumbnails are in the store below `prefix` before a finding is yielded. Only a bounded
+    number of files is in the air.
     """
     workers = worker_count()
     numbers = count()
@@ -57,19 +69,26 @@ def files_check(
                 each.cancel()
 
 
+def mask_beside(picture: Path) -> Path:
+    """Where the converted mask of a converted picture lies."""
+    return picture.with_suffix(".png")
+
+
 def _check(file: File, pictures: PictureWorkers, prefix: str, target: Path) -> tuple[File, Finding, Path]:
-    source, thumbnail = target.with_suffix(".in"), target.with_suffix(".thumb")
+    source, thumbnail, drawn = target.with_suffix(".in"), target.with_suffix(".thumb"), target.with_suffix(".mask")
+    coloured = target.with_suffix(".coloured")
     try:
-        if not file.fetch(source):
-            reason = f"{file.name} did not arrive. Upload it again."
-            return file, {"code": "not_uploaded", "reason": reason}, target
-        outcome = pictures.convert(Picture(file.name, source, target, thumbnail, file.keep))
+        for each, place in ((file, source), (file.mask, drawn)):
+            if each is not None and not each.fetch(place):
+                reason = f"{each.name} did not arrive. Upload it again."
+                return file, {"code": "not_uploaded", "reason": reason}, target
+        mask = None
+        if file.mask is not None:
+            mask = Mask(file.mask.name, drawn, mask_beside(target), coloured, file.mask.classes, PALETTE)
+        outcome = pictures.convert(Picture(file.name, source, target, thumbnail, file.keep, mask))
         if not outcome.accepted:
             return file, {"code": outcome.code, "reason": outcome.reason}, target
-        data = target.read_bytes()
-        sha256 = hashlib.sha256(data).hexdigest()
-        objects.put_bytes(keys.thumbnail_key(prefix, sha256), thumbnail.read_bytes(), "image/jpeg")
-        objects.put_bytes(keys.blob_key(prefix, sha256), data, "image/jpeg")
+        sha256, size = _store(target, thumbnail, prefix, "image/jpeg")
         with source.open("rb") as content:
             raw = hashlib.file_digest(content, "sha256").hexdigest()
         finding: Finding = {
@@ -79,28 +98,43 @@ def _check(file: File, pictures: PictureWorkers, prefix: str, target: Path) -> t
             "dhash": outcome.dhash,
             "width": outcome.width,
             "height": outcome.height,
-            "bytes": len(data),
+            "bytes": size,
         }
+        if mask is not None and outcome.covers is not None:
+            digest, size = _store(mask.target, coloured, prefix, "image/png")
+            finding["mask"], finding["covers"] = {"sha256": digest, "bytes": size}, outcome.covers
         return file, finding, target
     finally:
-        source.unlink(missing_ok=True)
-        thumbnail.unlink(missing_ok=True)
+        for each_path in (source, thumbnail, drawn, coloured):
+            each_path.unlink(missing_ok=True)
+
+
+def _store(blob: Path, thumbnail: Path, prefix: str, content_type: str) -> tuple[str, int]:
+    """Store a blob by its content, and what is shown for it in lists; its hash and size."""
+    data = blob.read_bytes()
+    sha256 = hashlib.sha256(data).hexdigest()
+    objects.put_bytes(keys.thumbnail_key(prefix, sha256), thumbnail.read_bytes(), content_type)
+    objects.put_bytes(keys.blob_key(prefix, sha256), data, content_type)
+    return sha256, len(data)
 
 
 class LocalCopies:
-    """Converted pictures that still lie on this machine, by hash; others are fetched from the store when packed."""
+    """Converted pictures and masks that still lie on this machine, by hash; others are fetched when packed."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self._paths: dict[str, Path] = {}
         self._lock = threading.Lock()
 
-    def add(self, sha256: str, path: Path) -> None:
+    def add(self, finding: Finding, path: Path) -> None:
+        """Remember what was found at `path` and beside it."""
         with self._lock:
-            self._paths[sha256] = path
+            self._paths[finding["sha256"]] = path
+            if "mask" in finding:
+                self._paths[finding["mask"]["sha256"]] = mask_beside(path)
 
     def read(self, sha256: str) -> bytes:
-        """The picture's bytes, checked against its hash."""
+        """The bytes of a picture or mask, checked against its hash."""
         path = self._paths.get(sha256)
         data = path.read_bytes() if path is not None else objects.get_bytes(keys.blob_key(self.prefix, sha256))
         if hashlib.sha256(data).hexdigest() != sha256:

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+from axons_service.exercises.task_types import CLASSIFICATION, SEGMENTATION
 from axons_service.training_sets import manifests
 from axons_service.training_sets.journal import Finding
 from axons_service.training_sets.manifests import Image
+from axons_service.training_sets.mask_layout import Refusal
 from axons_service.training_sets.near import near_groups
 
 
@@ -34,7 +36,7 @@ class SetFailed(Exception):
 
 @dataclass(frozen=True)
 class Addition:
-    """A file that is to join the set; `split` is empty where the set decides."""
+    """A file that is to join the set; `split` is empty where the set decides, `label` where its mask does."""
 
     identity: str
     name: str
@@ -53,6 +55,12 @@ class Draft:
     packed: frozenset[str] = frozenset()
     report: list[ReportLine] = field(default_factory=list)
     fresh: list[tuple[str, int]] = field(default_factory=list)
+    task: str = CLASSIFICATION
+
+    @property
+    def masks(self) -> dict[str, manifests.Mask]:
+        """The masks of this version's images, by the image's hash."""
+        return {each["sha256"]: each["mask"] for each in self.images if "mask" in each}
 
     def note(self, file: str, code: str, reason: str | None = None) -> None:
         self.report.append({"file": file, "accepted": reason is None, "reason": reason, "code": code})
@@ -66,6 +74,8 @@ class Draft:
             "images": sorted(self.images, key=lambda each: (place[each["label"]], each["sha256"])),
             "shards": shards,
         }
+        if self.task != CLASSIFICATION:
+            manifest["task"] = self.task
         if self.excluded:
             manifest["excluded"] = sorted(self.excluded, key=lambda each: each["sha256"])
         groups = near_groups(((each["sha256"], each.get("dhash", "")) for each in self.images), tick)
@@ -83,16 +93,20 @@ def draft_make(
     findings: Mapping[str, Finding],
     order: Sequence[str] = (),
     tick: Callable[[], None] = lambda: None,
+    task: str = CLASSIFICATION,
+    refused: Iterable[Refusal] = (),
 ) -> Draft:
     """The next version of `base`. `fixed` are the exercise's classes, empty where learners choose them; an archive may
-    say in which `order` its own classes stand.
+    say in which `order` its own classes stand, and which of its files are `refused` before they are looked at.
 
     Raises SetFailed when nothing of what was asked could be done, or when nobody could train on the result.
     """
     added = list(additions)
     labels = sorted({each.label for each in added})
+    if task == SEGMENTATION:  # a mask's values are places in the list of classes: it never changes
+        fixed = fixed or (list(base["classes"]) if base is not None else [*order])
     if base is None:
-        draft = Draft(classes=fixed or [*order] or labels, fixed=bool(fixed))
+        draft = Draft(classes=fixed or [*order] or labels, fixed=bool(fixed), task=task)
     else:
         images, excluded = list(base["images"]), list(base.get("excluded", []))
         draft = Draft(
@@ -100,7 +114,8 @@ def draft_make(
             fixed=bool(fixed),
             images=images,
             excluded=excluded,
-            packed=frozenset(each["sha256"] for each in [*images, *excluded]),
+            packed=manifests.blob_hashes(base),
+            task=task,
         )
     if request.get("reverted_to") is not None:
         draft.note(f"version {request['reverted_to']}", "reverted")
@@ -108,6 +123,8 @@ def draft_make(
     _relabel(draft, request.get("relabels", {}))
     _place(draft, request.get("splits", {}))
     _rename(draft, request.get("renames", {}))  # last: relabelling speaks of the classes as they were
+    for each in refused:
+        draft.note(each.name, each.code, each.reason)
     _add(draft, added, findings)
     _split(draft, request.get("split"), tick)
     if not any(line["accepted"] for line in draft.report):
@@ -192,8 +209,9 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
     placed: list[Image] = []
     for each in additions:
         finding = findings.get(each.identity)
-        if each.label not in draft.classes:
-            draft.note(each.name, "unknown_label", _unknown_label(each.name, each.label, draft.classes))
+        label = draft.classes[finding["covers"]] if finding is not None and "covers" in finding else each.label
+        if label and label not in draft.classes:
+            draft.note(each.name, "unknown_label", _unknown_label(each.name, label, draft.classes))
         elif finding is None:
             draft.note(each.name, "not_uploaded", f"{each.name} did not arrive. Upload it again.")
         elif "sha256" not in finding:
@@ -206,7 +224,7 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
             known[finding["sha256"]] = known[finding["source"]] = each.name
             fresh: Image = {
                 "sha256": finding["sha256"],
-                "label": each.label,
+                "label": label,
                 "split": each.split,
                 "name": each.name,
                 "width": finding["width"],
@@ -214,10 +232,12 @@ def _add(draft: Draft, additions: list[Addition], findings: Mapping[str, Finding
                 "source": finding["source"],
                 "dhash": finding["dhash"],
             }
+            if "mask" in finding:
+                fresh["mask"] = finding["mask"]
             (placed if each.split else waiting).append(fresh)
             draft.note(each.name, "added")
             draft.excluded = [old for old in draft.excluded if old["sha256"] != fresh["sha256"]]
-            if fresh["sha256"] not in draft.packed:
+            if not manifests.hashes_of(fresh) <= draft.packed:
                 draft.fresh.append((fresh["sha256"], finding["bytes"]))
     draft.images += placed
     draft.images += manifests.split_assign(draft.images, waiting)
@@ -244,6 +264,10 @@ def _settle_classes(draft: Draft) -> None:
         draft.classes = [label for label in draft.classes if totals[label]]
     if len(draft.classes) < 2:
         raise SetFailed("A training set needs pictures of at least two classes.", draft.report)
+    if draft.task == SEGMENTATION:
+        if not training:
+            raise SetFailed("There is no picture to train on. Add one or keep one.", draft.report)
+        return
     for label in draft.classes:
         if not training[label]:
             raise SetFailed(f"There is no picture of {label} to train on. Add one or keep one.", draft.report)

@@ -10,6 +10,8 @@ STARTER_VALUE: dict[str, Any] = {
     "name": "Cats and dogs",
     "version": 1,
     "kind": "starter",
+    "task": "classification",
+    "colours": {},
     "parent": None,
     "state": "ready",
     "classes": v.CLASSES,
@@ -93,6 +95,7 @@ CHANGE_PROBLEMS = (
     "training_set_not_ready",
     "training_set_unknown",
     "version_conflict",
+    "task_differs",
 )
 
 OPERATIONS = {
@@ -201,9 +204,11 @@ OPERATIONS = {
             "training_set_not_ready",
             "base_missing",
             "label_invalid",
+            "masks_decide",
             "nothing_to_do",
             "too_many_changes",
             "too_many_files",
+            "task_differs",
             "upload_repeated",
             "upload_unknown",
         ),
@@ -221,6 +226,7 @@ OPERATIONS = {
             "class_unknown",
             "classes_fixed",
             "label_invalid",
+            "masks_decide",
             "nothing_to_do",
             "too_many_changes",
         ),
@@ -268,6 +274,7 @@ OPERATIONS = {
                         "width": 512,
                         "height": 384,
                         "near_group": None,
+                        "mask_url": None,
                         "thumbnail_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/thumbnails/{v.SHA256}?{v.SIGNED}",
                         "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/blobs/sha256/9f/{v.SHA256}?{v.SIGNED}",
                     }

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from axons_service.exercises.task_types import CLASSIFICATION, SEGMENTATION
 from axons_service.operations.claimed import ClaimLost, row_claim, rows_rescue
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
@@ -22,6 +23,7 @@ from axons_service.storage.multipart import MultipartWriter
 from axons_service.training_sets import manifests
 from axons_service.training_sets.images import image_keys
 from axons_service.training_sets.layout import FORMAT, MANIFEST, export_paths
+from axons_service.training_sets.mask_layout import CLASSES, classes_text, masked_paths
 from axons_service.training_sets.models import Export, TrainingSet
 
 AT_ONCE = 16
@@ -123,8 +125,10 @@ def export_output(export: Export) -> dict[str, Any]:
 
 def _write(target: MultipartWriter, training_set: TrainingSet, progress: Callable[[int], None]) -> None:
     manifest = manifests.manifest_read(training_set)
-    placed = export_paths(manifest["images"], manifest["classes"])
-    places = image_keys(training_set, [image["sha256"] for _, image in placed])
+    placed, masks = _placed(manifest)
+    hashes = [image["sha256"] for _, image in placed]
+    hashes += [sha256 for sha256, _ in masks.values()]
+    places = image_keys(training_set, hashes)
     description = {
         "format": FORMAT,
         "version": 1,
@@ -134,8 +138,12 @@ def _write(target: MultipartWriter, training_set: TrainingSet, progress: Callabl
         "classes": manifest["classes"],
         "images": [{"path": path, **image} for path, image in placed],
     }
+    if training_set.task != CLASSIFICATION:
+        description["task"] = training_set.task
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         _add(archive, MANIFEST, json.dumps(description, indent=1, ensure_ascii=False, sort_keys=True).encode())
+        if training_set.task == SEGMENTATION:
+            _add(archive, CLASSES, classes_text(manifest["classes"]))
         if training_set.licence:
             _add(archive, "LICENSES/LICENCE.txt", f"{training_set.licence}\n".encode())
         if training_set.credits:
@@ -145,6 +153,20 @@ def _write(target: MultipartWriter, training_set: TrainingSet, progress: Callabl
             _add(archive, path, data)
             if done % PROGRESS_EVERY == 0:
                 progress(done)
+        drawn = _contents([places[sha256] for sha256, _ in masks.values()]) if masks else iter(())
+        for done, ((_, path), data) in enumerate(zip(masks.values(), drawn, strict=True), start=1):
+            _add(archive, path, data)
+            if done % PROGRESS_EVERY == 0:
+                progress(len(placed))
+
+
+def _placed(manifest: manifests.Manifest) -> tuple[list[tuple[str, manifests.Image]], dict[str, tuple[str, str]]]:
+    """Where the images go in the zip, and their masks: {image's hash: (mask's hash, path)}."""
+    if manifest.get("task") != SEGMENTATION:
+        return export_paths(manifest["images"], manifest["classes"]), {}
+    both = masked_paths(manifest["images"])
+    masks = {image["sha256"]: (image["mask"]["sha256"], path) for _, path, image in both}
+    return [(path, image) for path, _, image in both], masks
 
 
 def _contents(wanted: list[str]) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from typing import Any
 from axons_service.operations.cursors import cursor_read, cursor_sign
 from axons_service.operations.problems import Problem
 from axons_service.storage import keys, objects
-from axons_service.training_sets.manifests import Image, manifest_load, manifest_read
+from axons_service.training_sets.manifests import Image, blob_hashes, hashes_of, manifest_load, manifest_read
 from axons_service.training_sets.models import TrainingSet
 
 PAGE = 48
@@ -76,7 +76,7 @@ def images_page(
             break
         page.append(image)
         last = position
-    places = image_prefixes(training_set, [image["sha256"] for image in page])
+    places = image_prefixes(training_set, [sha256 for image in page for sha256 in hashes_of(image)])
     return {"images": [_output(image, places, groups) for image in page], "next": following}
 
 
@@ -88,7 +88,16 @@ def _output(image: Image, places: dict[str, str], groups: dict[str, int]) -> dic
         "near_group": groups.get(sha256),
         "url": objects.presigned_get(keys.blob_key(prefix, sha256)),
         "thumbnail_url": objects.presigned_get(keys.thumbnail_key(prefix, sha256)),
+        "mask_url": _mask_url(image, places),
     }
+
+
+def _mask_url(image: Image, places: dict[str, str]) -> str | None:
+    """The mask in the colours of its classes, at the picture's full size."""
+    if "mask" not in image:
+        return None
+    sha256 = image["mask"]["sha256"]
+    return objects.presigned_get(keys.thumbnail_key(places[sha256], sha256))
 
 
 def _hashes(training_set: TrainingSet) -> frozenset[str]:
@@ -97,5 +106,4 @@ def _hashes(training_set: TrainingSet) -> frozenset[str]:
 
 @lru_cache(maxsize=8)
 def _hashes_of(manifest_key: str, manifest_sha256: str) -> frozenset[str]:
-    manifest = manifest_load(manifest_key, manifest_sha256)
-    return frozenset(image["sha256"] for image in [*manifest["images"], *manifest.get("excluded", [])])
+    return blob_hashes(manifest_load(manifest_key, manifest_sha256))

@@ -9,11 +9,15 @@ from typing import NotRequired, TypedDict
 
 from axons_service.operations.idempotency import request_sha256
 from axons_service.storage import keys, objects
+from axons_service.training_sets.manifests import Mask
 from axons_service.training_sets.models import TrainingSet
 
 
 class Finding(TypedDict):
-    """What a check found of one file: a picture that is stored, or the reason why it cannot be used."""
+    """What a check found of one file: a picture that is stored, or the reason why it cannot be used.
+
+    `mask` and `covers` (the number of the class that covers most of it) only where pictures have masks.
+    """
 
     code: str
     reason: NotRequired[str]
@@ -23,6 +27,8 @@ class Finding(TypedDict):
     width: NotRequired[int]
     height: NotRequired[int]
     bytes: NotRequired[int]
+    mask: NotRequired[Mask]
+    covers: NotRequired[int]
 
 
 class Journal:

@@ -40,11 +40,11 @@ def export_paths(images: Iterable[Image], classes: list[str]) -> list[tuple[str,
     """Where each image goes in the zip, in the order of the paths. No two paths are equal on any system."""
     folders: dict[str, str] = {}
     for label in classes:
-        folders[label] = _unique(_safe(label) or "class", {each.casefold() for each in folders.values()})
+        folders[label] = _unique(safe_name(label) or "class", {each.casefold() for each in folders.values()})
     taken: Counter[str] = Counter()
     placed: list[tuple[str, Image]] = []
     for image in sorted(images, key=lambda each: each["sha256"]):
-        stem = _safe(PurePosixPath(image["name"]).stem) or "picture"
+        stem = safe_name(PurePosixPath(image["name"]).stem) or "picture"
         path = f"{FOLDERS[image['split']]}/{folders[image['label']]}/{stem}.jpg"
         if taken[path.casefold()]:
             path = path.removesuffix(".jpg") + f"-{image['sha256'][:12]}.jpg"
@@ -60,10 +60,10 @@ def archive_pictures(archive: zipfile.ZipFile, name: str) -> tuple[list[ArchiveP
     """
     members = {member.filename: member for member in archive.infolist() if not member.is_dir()}
     pictures: list[ArchivePicture] = []
-    manifest = _manifest(archive, members)
+    manifest = archive_manifest(archive, members)
     known = {each["path"]: each for each in manifest["images"]} if manifest else {}
     for path, member in sorted(members.items()):
-        if _hidden(path) or not path.lower().endswith(PICTURES):
+        if is_hidden(path) or not path.lower().endswith(PICTURES):
             continue
         said = known.get(path)
         if said is not None:
@@ -88,10 +88,10 @@ def _place(path: str) -> tuple[str, str]:
     folders = path.split("/")[:-1]
     label = folders[-1] if folders else ""
     split = SPLITS.get(folders[-2].lower(), "") if len(folders) > 1 else ""
-    return (label.strip() if _is_label(label.strip()) else ""), split
+    return (label.strip() if is_label(label.strip()) else ""), split
 
 
-def _manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> dict[str, Any] | None:
+def archive_manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> dict[str, Any] | None:
     """Our own manifest, if the zip has one that is well-formed; any other file of this name is left alone."""
     if MANIFEST not in members:
         return None
@@ -99,18 +99,19 @@ def _manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> 
         found = json.loads(member_read(archive, members[MANIFEST]))
         if found["format"] != FORMAT:
             return None
-        classes = [label for label in found["classes"] if _is_label(label)]
+        classes = [label for label in found["classes"] if is_label(label)]
         images = [
             {"path": each["path"], "name": each["name"], "label": each["label"], "split": each["split"]}
             for each in found["images"]
-            if each["split"] in ("train", "validation") and _is_label(each["label"]) and isinstance(each["name"], str)
+            if each["split"] in ("train", "validation") and is_label(each["label"]) and isinstance(each["name"], str)
         ]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return {"classes": classes, "images": images}
 
 
-def _is_label(label: object) -> bool:
+def is_label(label: object) -> bool:
+    """Whether it can be the name of a class."""
     return (
         isinstance(label, str)
         and 1 <= len(label) <= MAX_LABEL_LENGTH
@@ -119,12 +120,12 @@ def _is_label(label: object) -> bool:
     )
 
 
-def _hidden(path: str) -> bool:
+def is_hidden(path: str) -> bool:
     """What systems leave in zips beside the pictures."""
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
 
 
-def _safe(name: str) -> str:
+def safe_name(name: str) -> str:
     """A file name that every system takes."""
     letters = "".join(c if c.isalnum() or c in " ._-()" else "_" for c in unicodedata.normalize("NFC", name))
     return letters.strip(" .")[:100]

@@ -13,8 +13,15 @@ from axons_service.training_sets.models import TrainingSet
 VALIDATION_SHARE = 0.2
 
 
+class Mask(TypedDict):
+    """The PNG that says for every pixel of an image which class it shows."""
+
+    sha256: str
+    bytes: int
+
+
 class Image(TypedDict):
-    """One image of a set; `split` is train, validation or test.
+    """One image of a set; `split` is train, validation or test. In a set for segmentation each has a mask.
 
     `source` is the SHA-256 of the file as it arrived, `dhash` 128 bits in hexadecimal (`picture_worker.dhash`). Sets
     that were frozen by an older service have neither.
@@ -28,10 +35,14 @@ class Image(TypedDict):
     height: int
     source: NotRequired[str]
     dhash: NotRequired[str]
+    mask: NotRequired[Mask]
 
 
 class Shard(TypedDict):
-    """A plain tar of `<sha256>.jpg` members; it may hold images that a manifest does not list."""
+    """A plain tar of `<sha256>.jpg` members, each beside its mask `<mask's sha256>.png` if it has one.
+
+    It may hold images that a manifest does not list; `count` counts images.
+    """
 
     key: str
     sha256: str
@@ -40,7 +51,8 @@ class Shard(TypedDict):
 
 
 class Manifest(TypedDict):
-    """`excluded` lists what was left out and may come back, `near_duplicates` groups of content hashes that look alike.
+    """`excluded` lists what was left out and may come back, `near_duplicates` groups of content hashes that look alike;
+    `task` stands only where it is not classification.
 
     The schema is docs/manifest.schema.json.
     """
@@ -51,6 +63,7 @@ class Manifest(TypedDict):
     shards: list[Shard]
     excluded: NotRequired[list[Image]]
     near_duplicates: NotRequired[list[list[str]]]
+    task: NotRequired[str]
 
 
 def manifest_encode(manifest: Manifest) -> tuple[bytes, str]:
@@ -60,14 +73,30 @@ def manifest_encode(manifest: Manifest) -> tuple[bytes, str]:
 
 
 def content_sha256(classes: list[str], images: Iterable[Image]) -> str:
-    """What a set teaches, as a hash: its classes and each picture's content, label, split and name.
+    """What a set teaches, as a hash: its classes and each picture's content, mask, label, split and name.
 
     Unlike the manifest's own hash it does not depend on where the bytes lie: an exported set that is imported elsewhere
     has the same.
     """
-    rows = sorted([image["sha256"], image["label"], image["split"], image["name"]] for image in images)
+    rows = sorted(_teaches(image) for image in images)
     text = json.dumps([classes, rows], separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _teaches(image: Image) -> list[str]:
+    row = [image["sha256"], image["label"], image["split"], image["name"]]
+    return [*row, image["mask"]["sha256"]] if "mask" in image else row
+
+
+def blob_hashes(manifest: Manifest) -> frozenset[str]:
+    """Everything that a manifest names by content: pictures and masks, also of what may be taken in again."""
+    images = [*manifest["images"], *manifest.get("excluded", [])]
+    return frozenset(sha256 for image in images for sha256 in hashes_of(image))
+
+
+def hashes_of(image: Image) -> set[str]:
+    """The hash of an image, and that of its mask where it has one."""
+    return {image["sha256"], image["mask"]["sha256"]} if "mask" in image else {image["sha256"]}
 
 
 def manifest_read(training_set: TrainingSet) -> Manifest:

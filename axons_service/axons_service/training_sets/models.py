@@ -4,6 +4,7 @@ import uuid
 
 from django.db import models
 
+from axons_service.exercises.task_types import Task
 from axons_service.storage.models import Trashable
 
 
@@ -31,6 +32,7 @@ class TrainingSet(Trashable):
         "axons_exercises.Project", null=True, blank=True, on_delete=models.CASCADE, related_name="training_sets"
     )
     kind = models.CharField(max_length=10, choices=Kind)
+    task = models.CharField(max_length=20, choices=Task, default=Task.CLASSIFICATION)
     name = models.SlugField(max_length=100, blank=True, help_text="library name; empty for a project's own set")
     title = models.CharField(max_length=200)
     version = models.PositiveIntegerField(default=1)

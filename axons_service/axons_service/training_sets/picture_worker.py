@@ -1,13 +1,16 @@
 """Decode untrusted pictures in a process of its own: `python -I picture_worker.py`, limits applied before Pillow loads.
 
-Reads one JSON line per picture from stdin ({"source", "target", "thumbnail", "name", "keep"}) and answers each with one
-JSON line: {"ok": true, "width", "height", "dhash"} or {"ok": false, "code", "reason"}. It never opens a network
-connection, knows no secrets, and imports nothing but Pillow: when a picture kills it, the parent starts another for the
-rest.
+Reads one JSON line per picture from stdin ({"source", "target", "thumbnail", "name", "keep", "mask"}) and answers each
+with one JSON line: {"ok": true, "width", "height", "dhash", "covers"} or {"ok": false, "code", "reason"}. It never
+opens a network connection, knows no secrets, and imports nothing but Pillow: when a picture kills it, the parent starts
+another for the rest.
+
+`mask` is null or {"source", "target", "coloured", "name", "classes", "palette"}: a PNG whose values are classes.
 """
 
 import json
 import os
+import struct
 import sys
 from typing import Any
 
@@ -23,6 +26,10 @@ LIMIT_MEMORY_BYTES = 1024**3
 LIMIT_CPU_SECONDS = 120
 # APP0, quantisation, baseline/extended/progressive frame, Huffman tables, restart interval, start of scan
 BARE_SEGMENTS = (0xE0, 0xDB, 0xC0, 0xC1, 0xC2, 0xC4, 0xDD, 0xDA)
+PNG_START = b"\x89PNG\r\n\x1a\n"
+NOT_COUNTED = 255
+PNG_GREY, PNG_PALETTE = 0, 3
+ORIENTATION = 0x0112  # the EXIF tag that says how a camera was held
 ALLOWED = "Allowed are JPEG, PNG and WebP pictures."
 OTHERS = (
     (b"GIF8", "a GIF file"),
@@ -68,11 +75,14 @@ def limit() -> None:
             continue
 
 
-def convert(source: str, target: str, thumbnail: str, name: str, *, keep: bool) -> tuple[int, int, str]:
-    """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side, and its thumbnail.
+def convert(
+    source: str, target: str, thumbnail: str, name: str, *, keep: bool, mask: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write the picture to `target` as a plain RGB JPEG of at most 512 pixels a side, its thumbnail, and its mask.
 
-    Returns width, height and dHash. `keep` copies an upright RGB JPEG that holds nothing but a picture as it is: the
-    hashes of library sets are published, and those of an exported set must come back the same.
+    Returns width, height, dHash, and the class that covers most of the mask (None without one). `keep` copies an
+    upright RGB JPEG that holds nothing but a picture as it is: the hashes of library sets are published, and those of
+    an exported set must come back the same.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -108,9 +118,10 @@ def convert(source: str, target: str, thumbnail: str, name: str, *, keep: bool) 
             what = "is incomplete: the end of the file is missing" if truncated else "is damaged and cannot be read"
             raise Refused("truncated" if truncated else "damaged", f"{name} {what}.") from error
         if keep and _is_plain(picture, source):
-            with open(source, "rb") as reading, open(target, "wb") as writing:
-                writing.write(reading.read())
-            return width, height, _derive(picture, thumbnail)
+            _copy(source, target)
+            covers = convert_mask(mask, (width, height), 1, (width, height), keep=True) if mask else None
+            return {"width": width, "height": height, "dhash": _derive(picture, thumbnail), "covers": covers}
+        turned = picture.getexif().get(ORIENTATION, 1)
         upright = ImageOps.exif_transpose(picture)
         result = _rgb(upright)
         result.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
@@ -119,7 +130,109 @@ def convert(source: str, target: str, thumbnail: str, name: str, *, keep: bool) 
         clean = Image.new("RGB", result.size)
         clean.paste(result)
         clean.save(target, "JPEG", quality=JPEG_QUALITY)
-        return *clean.size, _derive(clean, thumbnail)
+        covers = convert_mask(mask, (width, height), turned, clean.size, keep=keep) if mask else None
+        return {"width": clean.width, "height": clean.height, "dhash": _derive(clean, thumbnail), "covers": covers}
+
+
+def convert_mask(
+    mask: dict[str, Any], drawn_on: tuple[int, int], turned: int, size: tuple[int, int], *, keep: bool
+) -> int:
+    """Write a mask as 8-bit greyscale PNG of `size`, and once more in the classes' colours; the class that covers most.
+
+    `drawn_on` is the picture's size as its file has it, `turned` the EXIF orientation that the picture was turned by:
+    its mask is turned along. The class is the largest other than class 0 and 255; 0 when there is none. `keep` copies a
+    bare PNG of the right size as it is.
+    """
+    from PIL import Image
+
+    name, classes = mask["name"], mask["classes"]
+    values = _mask_values(mask["source"], name, drawn_on)
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_270,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_90,
+    }
+    present = [value for value, pixels in enumerate(values.histogram()) if pixels]
+    unknown = [value for value in present if len(classes) <= value != NOT_COUNTED]
+    if unknown:
+        raise Refused(
+            "mask_value",
+            f"{name} has pixels of the value {unknown[0]}, which is no class. Allowed are 0 to {len(classes) - 1} "
+            f"({classes[0]} to {classes[-1]}), and {NOT_COUNTED} for what is not counted.",
+        )
+    if present == [NOT_COUNTED]:
+        raise Refused("mask_empty", f"{name} counts no pixel: all are {NOT_COUNTED}. Mark what the picture shows.")
+    if turned in turns:
+        values = values.transpose(turns[turned])
+    if keep and turned not in turns and values.size == size and _is_bare_png(mask["source"]):
+        _copy(mask["source"], mask["target"])
+    else:
+        values = values.resize(size, Image.Resampling.NEAREST)
+        values.save(mask["target"], "PNG", compress_level=9)
+    coloured = Image.frombytes("P", values.size, values.tobytes())
+    colours = bytes.fromhex(mask["palette"])
+    coloured.putpalette(colours.ljust(3 * 256, b"\0"))
+    coloured.save(mask["coloured"], "PNG", transparency=b"\xff" * NOT_COUNTED + b"\0")
+    pixels = values.histogram()[1 : len(classes)]
+    return 1 + pixels.index(max(pixels)) if any(pixels) else 0
+
+
+def _mask_values(source: str, name: str, drawn_on: tuple[int, int]) -> Any:
+    """A mask's values as an 8-bit greyscale image, exactly as the file has them: nothing is scaled or blended."""
+    from PIL import Image
+
+    with open(source, "rb") as file:
+        start = file.read(33)
+    if len(start) < 33 or not start.startswith(PNG_START):
+        raise Refused("mask_not_png", f"{name} is not a PNG file. A mask is a greyscale or palette PNG.")
+    width, height, depth, colour = struct.unpack(">LLBB", start[16:26])
+    if (width, height) != drawn_on:
+        hint = " Its picture was turned by the camera: save that upright first." if (height, width) == drawn_on else ""
+        raise Refused(
+            "mask_size",
+            f"{name} has {width:,} by {height:,} pixels, its picture {drawn_on[0]:,} by {drawn_on[1]:,}. "
+            f"A mask has exactly the size of its picture.{hint}",
+        )
+    if colour not in (PNG_GREY, PNG_PALETTE):
+        raise Refused(
+            "mask_colours",
+            f"{name} is a picture in colours or with transparency. A mask is a greyscale or palette PNG whose values "
+            "are the numbers of the classes.",
+        )
+    if colour == PNG_GREY and depth != 8:
+        raise Refused("mask_depth", f"{name} has {depth} bits for each pixel. Save it as a PNG of 8 bits.")
+    try:
+        with Image.open(source, formats=("PNG",)) as picture:
+            if getattr(picture, "n_frames", 1) > 1:
+                raise Refused("animated", f"{name} is an animation. Use a still mask.")
+            picture.load()
+            return Image.frombytes("L", picture.size, picture.tobytes())
+    except (MemoryError, Refused):
+        raise
+    except Exception as error:  # as for pictures: Pillow's decoder raises many kinds
+        raise Refused("mask_damaged", f"{name} is damaged and cannot be read.") from error
+
+
+def _is_bare_png(source: str) -> bool:
+    """Whether a PNG is 8-bit greyscale and nothing but pixels: no metadata, nothing behind its end."""
+    with open(source, "rb") as file:
+        data = file.read()
+    if data[24:26] != bytes((8, PNG_GREY)):
+        return False
+    position, kinds = len(PNG_START), []
+    while position + 12 <= len(data):
+        kinds.append(data[position + 4 : position + 8])
+        position += 12 + int.from_bytes(data[position : position + 4], "big")
+    return position == len(data) and kinds[-1] == b"IEND" and set(kinds) == {b"IHDR", b"IDAT", b"IEND"}
+
+
+def _copy(source: str, target: str) -> None:
+    with open(source, "rb") as reading, open(target, "wb") as writing:
+        writing.write(reading.read())
 
 
 def _derive(picture: Any, thumbnail: str) -> str:
@@ -212,14 +325,19 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What the parent is told about one picture."""
     name = request["name"]
     try:
-        width, height, found = convert(
-            request["source"], request["target"], request["thumbnail"], name, keep=request["keep"]
+        found = convert(
+            request["source"],
+            request["target"],
+            request["thumbnail"],
+            name,
+            keep=request["keep"],
+            mask=request.get("mask"),
         )
     except Refused as refused:
         return {"ok": False, "code": refused.code, "reason": refused.reason}
     except MemoryError:
         return {"ok": False, "code": "too_heavy", "reason": f"{name} needs too much memory to be opened."}
-    return {"ok": True, "width": width, "height": height, "dhash": found}
+    return {"ok": True, **found}
 
 
 def main() -> None:

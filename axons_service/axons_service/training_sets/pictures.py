@@ -22,6 +22,21 @@ WORKER_BYTES = 1024**3  # what picture_worker.py lets one process have
 
 
 @dataclass(frozen=True)
+class Mask:
+    """The mask of a picture: read from `source`, written to `target` and, in the classes' colours, to `coloured`.
+
+    `palette` is the colours of the values from 0 on, in hexadecimal.
+    """
+
+    name: str
+    source: Path
+    target: Path
+    coloured: Path
+    classes: tuple[str, ...]
+    palette: str
+
+
+@dataclass(frozen=True)
 class Picture:
     """A file to convert: read from `source`, written to `target`, called `name` in sentences.
 
@@ -33,16 +48,21 @@ class Picture:
     target: Path
     thumbnail: Path | None = None
     keep: bool = False
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a picture; `code` and `reason` (a sentence) are set when it was refused."""
+    """What became of a picture; `code` and `reason` (a sentence) are set when it was refused.
+
+    `covers` is the class that covers most of its mask, by number; None without a mask.
+    """
 
     picture: Picture
     width: int = 0
     height: int = 0
     dhash: str = ""
+    covers: int | None = None
     code: str = ""
     reason: str = ""
 
@@ -87,7 +107,7 @@ class PictureWorkers:
             reason = f"{picture.name} could not be opened within the limits of time and memory."
             return Outcome(picture, code="too_heavy", reason=reason)
         if reply["ok"]:
-            return Outcome(picture, width=reply["width"], height=reply["height"], dhash=reply["dhash"])
+            return Outcome(picture, reply["width"], reply["height"], reply["dhash"], reply["covers"])
         return Outcome(picture, code=reply["code"], reason=reply["reason"])
 
     def __enter__(self) -> "PictureWorkers":
@@ -130,6 +150,7 @@ class _Worker:
             "thumbnail": str(picture.thumbnail or ""),
             "name": picture.name,
             "keep": picture.keep,
+            "mask": _mask(picture.mask),
         }
         try:
             self.process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -153,3 +174,9 @@ class _Worker:
                     pipe.close()
                 except OSError:  # what was still buffered for a dead process
                     continue
+
+
+def _mask(mask: Mask | None) -> dict[str, Any] | None:
+    if mask is None:
+        return None
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(mask).items()}

@@ -148,6 +148,8 @@ def _prepare(work: Work) -> bool:
         additions=sources.additions,
         findings=journal.findings,
         tick=work.tick,
+        task=training_set.task,
+        refused=sources.refused,
     )
     return _freeze(work, draft, list(base["shards"]) if base is not None else [], copies)
 
@@ -162,7 +164,7 @@ def _check(work: Work, journal: Journal, sources: Sources, copies: LocalCopies) 
         for file, finding, path in files_check(unknown, prefix=copies.prefix, scratch=work.scratch, until=until):
             journal.findings[file.identity] = finding
             if "sha256" in finding:
-                copies.add(finding["sha256"], path)
+                copies.add(finding, path)
             work.tick(checked=len(journal.findings))
             if time.monotonic() - saved >= JOURNAL_SECONDS:
                 journal.save()
@@ -178,7 +180,9 @@ def _freeze(work: Work, draft: Draft, shards: list[manifests.Shard], copies: Loc
     """Store shards and, last, the manifest; then the row."""
     training_set = work.training_set
     prefix = keys.training_set_prefix(training_set)
-    shards = shards + shards_store(draft.fresh, read=copies.read, prefix=prefix, scratch=work.scratch, tick=work.tick)
+    shards = shards + shards_store(
+        draft.fresh, read=copies.read, prefix=prefix, scratch=work.scratch, tick=work.tick, masks=draft.masks
+    )
     manifest = draft.manifest(shards, work.tick)
     data, digest = manifests.manifest_encode(manifest)
     counts = manifests.image_counts(draft.images, draft.classes)
@@ -192,7 +196,7 @@ def _freeze(work: Work, draft: Draft, shards: list[manifests.Shard], copies: Loc
         "content_sha256": manifests.content_sha256(draft.classes, draft.images),
         "shards": shards,
         "stored_bytes": manifests.stored_bytes(shards, prefix),
-        "warnings": set_warnings(counts, manifest.get("near_duplicates", [])),
+        "warnings": set_warnings(counts, manifest.get("near_duplicates", []), training_set.task),
         "message": "",
         **report_store(training_set, draft.report),
     }

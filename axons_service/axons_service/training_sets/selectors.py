@@ -94,11 +94,19 @@ def usable_base(project: Project, base_id: UUID) -> TrainingSet:
         raise Problem(404, "not_found", "There is no such training set in this exercise.")
     if base.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
+    task_check(project, base.task)
     if base.trash_id is not None:
         raise Problem(
             409, "in_trash", "This training set is in the trash. Restore it first, then make a version of it."
         )
     return base
+
+
+def task_check(project: Project, task: str) -> None:
+    """Raises Problem 422 for a set or model of another task: the author may have changed what the exercise is about."""
+    if task != project.spec.body["task"]:
+        sentence = f"This exercise is about {project.spec.body['task']} now, and this was made for {task}. Begin anew."
+        raise Problem(422, "task_differs", sentence)
 
 
 def fixed_classes(project: Project, starter: TrainingSet | None) -> list[str]:

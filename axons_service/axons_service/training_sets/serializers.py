@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from axons_service.exercises.task_types import SEGMENTATION, Task
 from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.palette import class_colours
 
 
 class ReportLineSerializer(serializers.Serializer[Any]):
@@ -47,6 +49,10 @@ class TrainingSetSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
     version = serializers.IntegerField()
     kind = serializers.ChoiceField(choices=["starter", "project"])
+    task = serializers.ChoiceField(choices=Task.choices)
+    colours = serializers.DictField(
+        child=serializers.CharField(), help_text="{class: #rrggbb} of masks; empty without masks"
+    )
     parent = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     state = serializers.ChoiceField(choices=TrainingSet.State.choices)
     classes = serializers.ListField(child=serializers.CharField())
@@ -72,6 +78,8 @@ def training_set_output(training_set: TrainingSet) -> dict[str, Any]:
         "name": training_set.title,
         "version": training_set.version,
         "kind": training_set.kind,
+        "task": training_set.task,
+        "colours": class_colours(training_set.classes) if training_set.task == SEGMENTATION else {},
         "parent": str(training_set.parent_id) if training_set.parent_id else None,
         "state": training_set.state,
         "classes": training_set.classes,
@@ -127,3 +135,6 @@ class ImageSerializer(serializers.Serializer[Any]):
     near_group = serializers.IntegerField(allow_null=True, help_text="pictures of one number look almost alike")
     url = serializers.URLField(help_text="presigned, for an hour")
     thumbnail_url = serializers.URLField(help_text="presigned, for an hour; 160 pixels at most")
+    mask_url = serializers.URLField(
+        allow_null=True, help_text="presigned, for an hour: its mask in the classes' colours; null without a mask"
+    )

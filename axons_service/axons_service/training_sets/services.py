@@ -12,6 +12,7 @@ from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
+from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import LIVE
 from axons_service.operations.messages import message_publish
@@ -50,6 +51,8 @@ def training_set_create(
         if first is not None:
             return first, False
         _check_size(request)
+        if project.spec.body["task"] == SEGMENTATION and (additions or relabels):
+            raise masks_decide()
         parent = selectors.usable_base(project, base) if base else None
         _check_uploads(project, additions)
         training_set = version_add(project=project, parent=parent, request=request, idempotency_key=idempotency_key)
@@ -78,6 +81,7 @@ def version_add(
         site_id=project.exercise.site_id,
         project=project,
         kind=TrainingSet.Kind.PROJECT,
+        task=project.spec.body["task"],
         title=f"{title[:180]}, version {version}" if title else _title(parent, version),
         version=version,
         parent=parent,
@@ -133,6 +137,15 @@ def uploads_delete(*, uploads: list[Upload]) -> None:
     Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).delete()
     if doomed:
         transaction.on_commit(lambda: objects.delete(doomed), robust=True)
+
+
+def masks_decide() -> Problem:
+    """The refusal of what a set with masks cannot do: its pictures have no label of their own."""
+    sentence = (
+        "The masks of this exercise's pictures say what they show: there are no labels to change. Add pictures with "
+        "their masks as a zip file, or leave pictures out."
+    )
+    return Problem(422, "masks_decide", sentence)
 
 
 def _check_size(request: dict[str, Any]) -> None:

@@ -7,33 +7,46 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.storage import objects
 from axons_service.training_sets.archives import ArchiveRefused, archive_open, member_extract
-from axons_service.training_sets.checking import File
+from axons_service.training_sets.checking import File, MaskFile
 from axons_service.training_sets.drafts import Addition, SetFailed
 from axons_service.training_sets.kept import archive_keep
 from axons_service.training_sets.layout import archive_pictures
+from axons_service.training_sets.mask_layout import Refusal, archive_masks
 from axons_service.training_sets.models import TrainingSet, Upload
+from axons_service.training_sets.selectors import fixed_classes
 
 
 @dataclass
 class Sources:
-    """What is to be added, and the files to check for it; `classes` is the order that an archive gives its own."""
+    """What is to be added, and the files to check for it; `classes` is the order that an archive gives its own.
+
+    `refused` are files of an archive that are not even looked at.
+    """
 
     additions: list[Addition] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     classes: list[str] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
 
-    def add(self, addition: Addition, fetch: Callable[[Path], bool], *, keep: bool = False) -> None:
+    def add(
+        self, addition: Addition, fetch: Callable[[Path], bool], *, keep: bool = False, mask: MaskFile | None = None
+    ) -> None:
         self.additions.append(addition)
-        self.files.append(File(addition.identity, addition.name, fetch, keep))
+        self.files.append(File(addition.identity, addition.name, fetch, keep, mask))
 
 
 def sources_open(training_set: TrainingSet) -> Sources:
     """The pictures that a set's request names, in its order. Raises SetFailed for a zip that cannot be used."""
     archive = training_set.request.get("archive")
     if archive:
-        return _from_archive(Upload.objects.filter(pk=archive).first())
+        upload = Upload.objects.filter(pk=archive).first()
+        if training_set.task == SEGMENTATION:
+            assert training_set.project is not None, "library sets are not prepared here"
+            return _from_masked_archive(upload, fixed_classes(training_set.project, training_set.starter))
+        return _from_archive(upload)
     sources = Sources()
     asked = training_set.request.get("additions", [])
     uploads = {str(upload.pk): upload for upload in Upload.objects.filter(pk__in=[each["upload"] for each in asked])}
@@ -46,12 +59,9 @@ def sources_open(training_set: TrainingSet) -> Sources:
 
 
 def _from_archive(upload: Upload | None) -> Sources:
-    path = archive_keep(upload.pk, upload.bytes, partial(_fetch, upload.key)) if upload is not None else None
-    if upload is None or path is None:
-        raise SetFailed("The zip file did not arrive. Upload it again.", [])
+    archive, name = _open(upload)
     try:
-        archive = archive_open(path, upload.name)
-        pictures, classes = archive_pictures(archive, upload.name)
+        pictures, classes = archive_pictures(archive, name)
     except ArchiveRefused as refused:
         raise SetFailed(str(refused), []) from refused
     sources = Sources(classes=classes)
@@ -59,6 +69,37 @@ def _from_archive(upload: Upload | None) -> Sources:
         addition = Addition(each.member.filename, each.name, each.label, each.split)
         sources.add(addition, partial(_extract, archive, each.member), keep=True)
     return sources
+
+
+def _from_masked_archive(upload: Upload | None, fixed: list[str]) -> Sources:
+    """Pictures with masks; where the exercise gives the classes, the zip names the same in the same order."""
+    archive, name = _open(upload)
+    try:
+        found = archive_masks(archive, name)
+    except ArchiveRefused as refused:
+        raise SetFailed(str(refused), []) from refused
+    if fixed and found.classes != fixed:
+        sentence = (
+            f"classes.txt in {name} names {', '.join(found.classes)}. The classes of this exercise are "
+            f"{', '.join(fixed)}, in this order: the masks' values must mean the same."
+        )
+        raise SetFailed(sentence, [])
+    sources = Sources(classes=found.classes, refused=found.refused)
+    for each in found.pictures:
+        addition = Addition(each.member.filename, each.name, "", each.split)
+        mask = MaskFile(each.mask.filename, partial(_extract, archive, each.mask), tuple(found.classes))
+        sources.add(addition, partial(_extract, archive, each.member), keep=True, mask=mask)
+    return sources
+
+
+def _open(upload: Upload | None) -> tuple[zipfile.ZipFile, str]:
+    path = archive_keep(upload.pk, upload.bytes, partial(_fetch, upload.key)) if upload is not None else None
+    if upload is None or path is None:
+        raise SetFailed("The zip file did not arrive. Upload it again.", [])
+    try:
+        return archive_open(path, upload.name), upload.name
+    except ArchiveRefused as refused:
+        raise SetFailed(str(refused), []) from refused
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> bool:

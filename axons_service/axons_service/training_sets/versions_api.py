@@ -158,7 +158,7 @@ class TrainingSetImportView(APIView):
         responses={202: TrainingSetSerializer, 403: ProblemSerializer, 404: ProblemSerializer, 422: ProblemSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Make a training set from an uploaded zip in the ImageFolder layout."""
+        """Make a training set from an uploaded zip: ImageFolder layout, or images, masks and classes.txt."""
         key = idempotency_key(request)
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
@@ -223,7 +223,7 @@ class TrainingSetExportsView(APIView):
         responses={202: ExportSerializer, 404: ProblemSerializer, 409: ProblemSerializer},
     )
     def post(self, request: Request, training_set_id: UUID) -> Response:
-        """Ask for a zip in the ImageFolder layout; asking again within the day gives the same one."""
+        """Ask for a zip in the layout that an import takes; asking again within the day gives the same one."""
         training_set = selectors.training_set_for(caller_of(request), training_set_id)
         export, _ = exports.export_create(training_set=training_set)
         return Response(exports.export_output(export), status=202)

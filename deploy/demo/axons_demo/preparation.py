@@ -14,7 +14,7 @@ from axons_demo.programs import Plan
 
 SITE = "demo"
 KEY_ID = "demo-1"
-OBJECTS = REPOSITORY / "course_content" / "datasets" / "everyday_objects"
+SETS = [REPOSITORY / "course_content" / "datasets" / name for name in ("everyday_objects", "garden_bed")]
 MODELS = REPOSITORY / "course_content" / "models"
 
 
@@ -58,8 +58,8 @@ def set_up_service(plan: Plan) -> str:
 
 
 def import_library(plan: Plan) -> str:
-    """The starter set, the hidden test set and the supplied models. Idempotent."""
-    sets = [OBJECTS / "starter", OBJECTS / "hidden"]
+    """The starter sets, the hidden test sets and the supplied models. Idempotent."""
+    sets = [folder / role for folder in SETS for role in ("starter", "hidden")]
     models = sorted(path.parent for path in MODELS.glob("*/model.json"))
     lines = service_commands(
         plan,

@@ -1,11 +1,14 @@
 """The end of an attempt: its objects are verified, then everything it leaves appears in one transaction."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
+from axons_service.exercises.findings import is_share
+from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.jobs.artifacts import FileSpec, model_id, object_verify
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Attempt, Job, Model, Prediction
@@ -20,6 +23,8 @@ REQUIRED_FILES: dict[str, frozenset[str]] = {
     Job.Kind.INFERENCE: frozenset({"picture.jpg"}),
     Job.Kind.EVALUATION: frozenset(),
 }
+COLOUR = re.compile("#[0-9a-f]{6}")
+MASK_FILES = frozenset({"mask.png", "overlay.png"})
 OUTCOMES = ("succeeded", "failed", "cancelled", "released")
 
 
@@ -97,7 +102,9 @@ def _succeeded(job_id: UUID, number: int, files: list[FileSpec], result: dict[st
 
 
 def _complete(job: Job, files: list[FileSpec], result: dict[str, Any]) -> None:
-    missing = REQUIRED_FILES[job.kind] - {file.name for file in files}
+    marks = job.spec.body["task"] == SEGMENTATION
+    required = REQUIRED_FILES[job.kind] | (MASK_FILES if marks and job.kind == Job.Kind.INFERENCE else frozenset())
+    missing = required - {file.name for file in files}
     if missing:
         raise Problem(422, "file_missing", f"A finished {job.kind} leaves {', '.join(sorted(missing))} too.")
     match job.kind:
@@ -105,12 +112,31 @@ def _complete(job: Job, files: list[FileSpec], result: dict[str, Any]) -> None:
             model, metrics = result.get("model"), result.get("metrics")
             described = isinstance(model, dict) and {"architecture", "classes"} <= model.keys()
             whole = described and isinstance(metrics, dict) and isinstance(metrics.get("validation"), dict)
+            whole = whole and (not marks or is_share(result["metrics"]["validation"].get("miou")))
         case Job.Kind.INFERENCE:
-            whole = bool(result.get("probabilities")) and isinstance(result.get("seconds"), int | float)
+            said = mask_data(result) is not None if marks else bool(result.get("probabilities"))
+            whole = said and isinstance(result.get("seconds"), int | float)
         case _:
             whole = isinstance(result.get("metrics"), dict)
     if not whole:
         raise Problem(422, "result_incomplete", f"The result of this {job.kind} lacks what the contract asks for.")
+
+
+def mask_data(result: dict[str, Any]) -> dict[str, Any] | None:
+    """What a result says of a mask: {"classes": [{"label", "share"}], "colours": {label: "#rrggbb"}}; None when it does
+    not. Runners put both into the result itself or below `data`.
+    """
+    said = result.get("data", result)
+    classes, colours = (said.get("classes"), said.get("colours")) if isinstance(said, dict) else (None, None)
+    if not isinstance(classes, list) or not isinstance(colours, dict) or not classes:
+        return None
+    for each in classes:
+        if not isinstance(each, dict) or not isinstance(each.get("label"), str) or not is_share(each.get("share")):
+            return None
+    if not all(isinstance(colour, str) and COLOUR.fullmatch(colour) for colour in colours.values()):
+        return None
+    shares = [{"label": each["label"], "share": each["share"]} for each in classes]
+    return {"classes": sorted(shares, key=lambda each: -each["share"]), "colours": colours}
 
 
 def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str, Any]) -> None:
@@ -120,7 +146,7 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
     stored_bytes = sum(file.bytes for file in files)
     match job.kind:
         case Job.Kind.TRAINING:
-            description = result["model"]
+            description = {"task": job.spec.body["task"], **result["model"]}
             Model.objects.create(
                 id=model_id(job, number),
                 site_id=job.project.exercise.site_id,
@@ -141,7 +167,8 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
                 job=job,
                 model=job.model,
                 file=job.upload.name if job.upload is not None else "",
-                probabilities=sorted(result["probabilities"], key=lambda item: -item["probability"]),
+                probabilities=sorted(result.get("probabilities", []), key=lambda item: -item["probability"]),
+                data=(mask_data(result) or {}) if job.spec.body["task"] == SEGMENTATION else {},
                 files=records,
                 seconds=result["seconds"],
             )

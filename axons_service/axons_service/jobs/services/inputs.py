@@ -4,7 +4,7 @@ from axons_service.exercises.models import Project
 from axons_service.jobs.models import Job, Model
 from axons_service.operations.problems import Problem
 from axons_service.training_sets.models import TrainingSet, Upload
-from axons_service.training_sets.selectors import library_set
+from axons_service.training_sets.selectors import library_set, task_check
 
 
 def inputs_check(
@@ -57,6 +57,7 @@ def _trainable(project: Project, training_set: TrainingSet | None) -> TrainingSe
         raise Problem(422, "training_set_unknown", "There is no such training set in your project.")
     if training_set.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait until it is prepared.")
+    task_check(project, training_set.task)
     return training_set
 
 
@@ -72,9 +73,8 @@ def _is_readable(project: Project, training_set: TrainingSet) -> bool:
 
 def _usable(project: Project, model: Model | None) -> None:
     if model is not None:
-        if model.project_id == project.pk:
-            return
         supplied = model.project_id is None and model.site_id == project.exercise.site_id
-        if supplied and model.name == project.spec.body.get("model"):
+        if model.project_id == project.pk or (supplied and model.name == project.spec.body.get("model")):
+            task_check(project, model.task)
             return
     raise Problem(422, "model_unknown", "There is no such model in your project.")

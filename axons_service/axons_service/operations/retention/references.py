@@ -9,7 +9,7 @@ from axons_service.jobs.artifacts import model_id
 from axons_service.jobs.models import Checkpoint, Job, Model, Prediction
 from axons_service.jobs.states import TERMINAL
 from axons_service.storage import keys
-from axons_service.training_sets.manifests import manifest_load
+from axons_service.training_sets.manifests import blob_hashes, manifest_load
 from axons_service.training_sets.models import TrainingSet
 
 SHA256 = re.compile(r"([0-9a-f]{64})(\..*)?")
@@ -72,10 +72,8 @@ def project_references(project_id: UUID, pictures: dict[str, frozenset[str]] | N
         found.shared.update(shard["key"] for shard in shards)
         if manifest_key:
             if manifest_key not in pictures:
-                manifest = manifest_load(manifest_key, manifest_sha256)
                 # what a version leaves out can be taken in again
-                members = [*manifest["images"], *manifest.get("excluded", [])]
-                pictures[manifest_key] = frozenset(image["sha256"] for image in members)
+                pictures[manifest_key] = blob_hashes(manifest_load(manifest_key, manifest_sha256))
             found.hashes.update(pictures[manifest_key])
     jobs = Job.objects.filter(project=project, purged_at__isnull=True).only("pk", "state", "attempt", "kind")
     for job in jobs:

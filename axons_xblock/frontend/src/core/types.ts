@@ -6,7 +6,7 @@ export type JobKind = "training" | "inference" | "evaluation";
 export interface Failure { class: string; message: string }
 export interface Progress { phase: string; done: number; total: number; unit: string; message?: string }
 export interface MetricPoint {
-  step: number; epoch: number; split?: "train" | "validation"; loss: number; accuracy: number;
+  step: number; epoch: number; split?: "train" | "validation"; loss: number; accuracy: number; miou?: number;
   images_per_second?: number; learning_rate?: number; attempt?: number;
 }
 export interface ResourcePoint {
@@ -52,12 +52,15 @@ export interface TrainingSet {
   licence?: string | null; credits?: string | null; message?: string | null;
   content_sha256?: string | null; report_counts?: Record<string, number>; warnings?: SetWarning[];
   progress?: { done: number; total: number } | null; changes?: SetChanges;
+  task?: string; colours?: Record<string, string>;
 }
 export interface SetWarning { code: string; label: string; message: string }
 export interface SetChanges { kind: "pictures" | "changes" | "reverted" | "imported" | "library"; counts: Record<string, number>; renames: Record<string, string>; reverted_to: number | null }
 export interface Picture {
   sha256: string; label: string; split: string; name: string; width: number; height: number; url: string;
   thumbnail_url?: string | null; near_group?: number | null;
+  /** Its mask in the colours of the classes. */
+  mask_url?: string | null;
 }
 export interface Export {
   id: string; training_set: string; state: "preparing" | "ready" | "failed" | "expired"; done: number; total: number; bytes: number | null;
@@ -98,25 +101,28 @@ export interface Job {
   cancel_requested: boolean;
 }
 export interface ClassMetrics { label: string; precision: number; recall: number; f1: number; support: number }
-export interface Mistake { sha256: string; label: string; predicted: string; probability: number; url?: string | null }
+/** Of masks: the picture's `iou`, and no label. */
+export interface Mistake { sha256: string; label: string; predicted: string; probability: number; iou?: number; url?: string | null }
 export interface Evaluation {
   accuracy: number; accuracy_interval?: [number, number]; loss?: number; confusion_matrix?: number[][]; per_class?: ClassMetrics[]; mistakes?: Mistake[]; count?: number;
+  miou?: number; iou_per_class?: Record<string, number | null>;
 }
 export interface Model {
   id: string; name: string; job: string | null; training_set: string | null; architecture: string; classes: string[];
   metrics: { validation?: Evaluation } | null; hyperparameters?: Partial<Hyperparameters> | null; created_at: string;
-  artifacts?: { name: string; bytes: number; url: string | null }[]; source: "trained" | "supplied";
+  artifacts?: { name: string; bytes: number; url: string | null }[]; source: "trained" | "supplied"; task?: string;
 }
 export interface Prediction {
   id: string; job: string; model: string; created_at: string; file: string;
   probabilities: { label: string; probability: number }[]; picture_url: string | null; overlay_url: string | null; seconds?: number | null;
+  mask_url?: string | null; shares?: { label: string; share: number }[]; colours?: Record<string, string>;
 }
 export interface Review { id: string; grader?: string | null; grader_name?: string | null; score: number | null; comment: string; created_at: string; clear?: boolean; rubric?: Record<string, { points: number; comment?: string }>; reason?: string; returns?: boolean }
 export interface Submission {
   id: string; learner?: string; model: string; job: string | null; state: "scoring" | "scored" | "failed"; metric: string;
   value: number | null; automatic_score: number | null; score: number | null; reviews: Review[]; created_at: string;
   failure?: Failure | null; delivered_revision?: number | null; revision?: number | null;
-  confusion_matrix?: number[][] | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
+  confusion_matrix?: number[][] | null; iou_per_class?: Record<string, number | null> | null; classes?: string[] | null; per_class?: ClassMetrics[] | null;
   name?: string | null; username?: string | null;
   rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
   lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
@@ -155,12 +161,12 @@ export interface AxonsEvent {
   id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
 }
 
-export interface LibrarySet { name: string; title: string; classes?: string[]; count?: number; licence?: string | null }
+export interface LibrarySet { name: string; title: string; task?: string; classes?: string[]; count?: number; licence?: string | null }
 export interface Library {
   starter_sets: LibrarySet[]; hidden_test_sets: LibrarySet[];
-  models: { name: string; title: string; classes?: string[]; architecture?: string }[];
+  models: { name: string; title: string; classes?: string[]; architecture?: string; task?: string }[];
   pools: { name: string; title: string }[];
-  architectures: { name: string; title: string; description: string }[];
+  architectures: { name: string; title: string; description: string; task?: string }[];
 }
 export interface Template { name: string; title: string; description: string; spec: Partial<Spec> }
 export interface StudioData {

@@ -7,6 +7,8 @@ import type { Grading, Hyperparameters, Job, Model, ProjectState, Progress, Trai
 export function architectureTitle(name: string): string {
   if (name === "efficientnet_lite0") return t("EfficientNet-Lite0");
   if (name === "small_cnn") return t("Small network from scratch");
+  if (name === "lite0_lraspp") return t("EfficientNet-Lite0 with LR-ASPP");
+  if (name === "small_unet") return t("Small U-Net from scratch");
   const plain = name.replace(/_/g, " ");
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
@@ -14,6 +16,8 @@ export function architectureTitle(name: string): string {
 export function architectureDescription(name: string): string {
   if (name === "efficientnet_lite0") return t("Has already seen a million photographs. Usually only a new last layer learns your classes: fast, and good with few pictures.");
   if (name === "small_cnn") return t("Knows nothing yet and learns everything from your pictures: slower, needs many pictures, and shows what training really takes.");
+  if (name === "lite0_lraspp") return t("Has already seen a million photographs, and learns from your masks to mark every pixel. Good with few pictures.");
+  if (name === "small_unet") return t("Knows nothing yet and learns everything from your pictures and masks: slower, and shows what training really takes.");
   return "";
 }
 
@@ -46,12 +50,13 @@ export function hyperparameterSummary(values: Partial<Hyperparameters> | null | 
   if (values.epochs !== undefined) parts.push(tn("{n} epoch", "{n} epochs", values.epochs));
   if (values.learning_rate !== undefined) parts.push(t("learning rate {rate}", { rate: significant(values.learning_rate) }));
   if (values.batch_size !== undefined) parts.push(t("batches of {n}", { n: number(values.batch_size) }));
-  if (values.fine_tuning && values.architecture !== "small_cnn") parts.push(CHOICES.fine_tuning.values[values.fine_tuning as string]?.() ?? values.fine_tuning);
+  if (values.fine_tuning && !["small_cnn", "small_unet"].includes(values.architecture ?? "")) parts.push(CHOICES.fine_tuning.values[values.fine_tuning as string]?.() ?? values.fine_tuning);
   return parts.join(" · ");
 }
 
 export function metricName(metric: string): string {
   if (metric === "accuracy") return t("accuracy");
+  if (metric === "miou") return t("mean IoU");
   if (metric === "macro_f1") return t("macro F1");
   return metric.replace(/_/g, " ");
 }

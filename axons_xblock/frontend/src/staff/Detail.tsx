@@ -5,10 +5,12 @@ import { absolute, percent, points } from "../core/format";
 import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import type { Submission } from "../core/types";
+import { hasMasks, measureOf } from "../core/task";
 import { metricName } from "../core/words";
 import { Button, Notice, Problem, Skeleton, Time } from "../ui/basics";
 import { Confusion } from "../ui/confusion";
 import { Curves } from "../student/Curves";
+import { IouBars, WorstPictures } from "../student/MaskResults";
 import { AllowanceForm, Notes, Regrade, Trail } from "./Beside";
 import { Artifacts, Mistakes, Predictions, SpecFacts, TrainingSetFacts } from "./Evidence";
 import { ReviewForm } from "./ReviewForm";
@@ -107,7 +109,7 @@ function Evidence({ found }: { found: DeskSubmission }) {
     <>
       <section>
         <h4>{t("On the hidden pictures")}</h4>
-        {matrix.length > 0 ? <Confusion matrix={matrix} classes={model.classes} />
+        {submission.iou_per_class ? <IouBars values={submission.iou_per_class} /> : matrix.length > 0 ? <Confusion matrix={matrix} classes={model.classes} />
           : submission.state === "scoring" ? <p>{t("The model is being scored; the result will be here in a moment.")}</p>
             : submission.failure ? <Notice kind="error" title={t("It could not be scored; no try was used")}><p>{submission.failure.message}</p></Notice>
               : <p class="ax-hint">{t("There is no confusion matrix for this submission.")}</p>}
@@ -115,10 +117,10 @@ function Evidence({ found }: { found: DeskSubmission }) {
       <section>
         <h4>{t("Curves")}</h4>
         {found.curves && found.curves.train.length + found.curves.validation.length > 0
-          ? <Curves runs={[{ id: model.id, name: model.name, train: found.curves.train, validation: found.curves.validation }]} />
+          ? <Curves measure={measureOf(found.spec)} runs={[{ id: model.id, name: model.name, train: found.curves.train, validation: found.curves.validation }]} />
           : <p class="ax-hint">{t("The curves of this run are not there: it was deleted, or the store does not answer.")}</p>}
       </section>
-      <Mistakes model={model} />
+      {hasMasks(found.spec) ? <WorstPictures mistakes={model.metrics?.validation?.mistakes ?? []} /> : <Mistakes model={model} />}
       <TrainingSetFacts set={found.training_set} />
       <Predictions predictions={found.predictions} />
       <Artifacts model={model} />

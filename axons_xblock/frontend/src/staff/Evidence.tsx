@@ -4,6 +4,7 @@ import { t, tn } from "../core/i18n";
 import type { Model, Prediction, Spec, TrainingSet } from "../core/types";
 import { architectureTitle, hyperparameterSummary, metricName, setTitle } from "../core/words";
 import { Picture } from "../ui/basics";
+import { Masked } from "../ui/masked";
 
 export function Mistakes({ model }: { model: Model }) {
   const mistakes = [...(model.metrics?.validation?.mistakes ?? [])].sort((a, b) => b.probability - a.probability).slice(0, 8);
@@ -52,8 +53,8 @@ export function Predictions({ predictions }: { predictions: Prediction[] }) {
         <ul class="ax-grid ax-grid-large">
           {predictions.map((each) => (
             <li key={each.id} class="ax-mistake">
-              <Picture src={each.picture_url} alt={each.file} />
-              <p><span><bdi>{each.probabilities[0]?.label ?? "–"}</bdi> <span class="ax-num">{percent(each.probabilities[0]?.probability ?? 0, 0)}</span></span></p>
+              <Masked src={each.picture_url} mask={each.shares?.length ? each.overlay_url : null} alt={each.file} strength={1} />
+              <p><span><bdi>{each.probabilities[0]?.label ?? each.shares?.[0]?.label ?? "–"}</bdi> <span class="ax-num">{percent(each.probabilities[0]?.probability ?? each.shares?.[0]?.share ?? 0, 0)}</span></span></p>
             </li>
           ))}
         </ul>

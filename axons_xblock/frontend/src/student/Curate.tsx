@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { percent } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
+import { hasMasks } from "../core/task";
 import type { Picture as Shot, TrainingSet } from "../core/types";
 import { setTitle } from "../core/words";
 import { Button, Problem } from "../ui/basics";
@@ -45,7 +46,8 @@ export function Curate({ base, onClose, onSaved }: Props) {
   const changes = pictures + Object.keys(renames).length + (split ? 1 : 0);
   const save = useAsk(async () => onSaved((await session.changeSet(base.id, { ...wish, renames, split })).id));
   // Where a score is given, the model's classes must be those of the educator's pictures.
-  const fixed = Boolean(project.spec.starter_set || project.spec.hidden_test_set || project.spec.grading);
+  const masked = hasMasks(project.spec);
+  const fixed = masked || Boolean(project.spec.starter_set || project.spec.hidden_test_set || project.spec.grading);
 
   const mark = (change: Marks[string]) => {
     setMarks((old) => ({ ...old, ...Object.fromEntries([...picked].map((hash) => [hash, { ...old[hash], ...change }])) }));
@@ -75,7 +77,7 @@ export function Curate({ base, onClose, onSaved }: Props) {
     else if (control) return;
     else if (event.key === "Escape") setPicked(new Set());
     else if ((event.key === "Delete" || event.key === "Backspace") && picked.size > 0) mark({ out: show !== "excluded" });
-    else if (place && picked.size > 0) mark({ label: place });
+    else if (place && !masked && picked.size > 0) mark({ label: place });
     else return;
     event.preventDefault();
   };
@@ -96,7 +98,7 @@ export function Curate({ base, onClose, onSaved }: Props) {
         <Button look="quiet" small onClick={onClose}>{t("Back without saving")}</Button>
       </div>
       <section onKeyDown={onKeyDown} aria-label={t("The pictures of the set")}>
-        <p class="ax-help">{t("Pick pictures, then choose what becomes of them.")} <span class="ax-keys">{t("Hold Shift for a whole row, press Ctrl+A for all shown; the keys 1 to 9 move them to a class, Delete leaves them out, Esc lets go.")}</span></p>
+        <p class="ax-help">{t("Pick pictures, then choose what becomes of them.")} <span class="ax-keys">{masked ? t("Hold Shift for a whole row, press Ctrl+A for all shown; Delete leaves them out, Esc lets go.") : t("Hold Shift for a whole row, press Ctrl+A for all shown; the keys 1 to 9 move them to a class, Delete leaves them out, Esc lets go.")}</span></p>
         <div class="ax-chips" role="group" aria-label={t("Which pictures")}>
           {([["all", t("In this version")], ["near_duplicates", t("Look-alikes")], ["excluded", t("Left out")]] as [Show, string][]).map(([name, words]) => (
             <button type="button" key={name} aria-pressed={show === name} onClick={() => { setShow(name); setPicked(new Set()); }}>{words}</button>
@@ -108,13 +110,15 @@ export function Curate({ base, onClose, onSaved }: Props) {
           {show === "excluded"
             ? <Button small disabled={nobody} onClick={() => mark({ out: false })}>{t("Take in again")}</Button>
             : <Button small disabled={nobody} onClick={() => mark({ out: true })}>{t("Leave out")}</Button>}
-          <label class="ax-row">
-            <span class="ax-visually-hidden">{t("Move to class")}</span>
-            <select disabled={nobody} value="" onChange={(event) => { mark({ label: event.currentTarget.value }); event.currentTarget.value = ""; }}>
-              <option value="">{t("Move to…")}</option>
-              {base.classes.map((each, place) => <option key={each} value={each}>{place < 9 ? `${place + 1} · ${each}` : each}</option>)}
-            </select>
-          </label>
+          {masked ? null : (
+            <label class="ax-row">
+              <span class="ax-visually-hidden">{t("Move to class")}</span>
+              <select disabled={nobody} value="" onChange={(event) => { mark({ label: event.currentTarget.value }); event.currentTarget.value = ""; }}>
+                <option value="">{t("Move to…")}</option>
+                {base.classes.map((each, place) => <option key={each} value={each}>{place < 9 ? `${place + 1} · ${each}` : each}</option>)}
+              </select>
+            </label>
+          )}
           <label class="ax-row">
             <span class="ax-visually-hidden">{t("Use for")}</span>
             <select disabled={nobody || split !== null} value="" onChange={(event) => { mark({ split: event.currentTarget.value as "train" | "validation" }); event.currentTarget.value = ""; }}>

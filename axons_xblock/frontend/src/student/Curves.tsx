@@ -1,7 +1,8 @@
-/** Loss and accuracy against epochs: one run while it learns, or several laid over each other. */
+/** Loss and accuracy (of masks: mean IoU) against epochs: one run while it learns, or several laid over each other. */
 import { useMemo, useRef, useState } from "preact/hooks";
 import { percent, significant } from "../core/format";
 import { t } from "../core/i18n";
+import { measureTitle, type Measure } from "../core/task";
 import type { MetricPoint } from "../core/types";
 import { Chart, type Line } from "../ui/chart";
 
@@ -9,20 +10,21 @@ export interface CurveRun { id: string; name: string; train: MetricPoint[]; vali
 
 const RUN_COLOURS = ["--ax-run-1", "--ax-run-2", "--ax-run-3", "--ax-run-4", "--ax-run-5"];
 
-export function lines(runs: CurveRun[], value: "loss" | "accuracy"): Line[] {
+export function lines(runs: CurveRun[], value: "loss" | Measure): Line[] {
+  const at = (p: MetricPoint): [number, number] => [p.epoch, p[value] ?? NaN];
   if (runs.length === 1) {
     const run = runs[0]!;
     return [
-      { key: "train", label: t("pictures it learns from"), colour: "--ax-train", points: run.train.map((p) => [p.epoch, p[value]]) },
-      { key: "validation", label: t("held-back pictures"), colour: "--ax-validation", wide: true, points: run.validation.map((p) => [p.epoch, p[value]]) },
+      { key: "train", label: t("pictures it learns from"), colour: "--ax-train", points: run.train.map(at) },
+      { key: "validation", label: t("held-back pictures"), colour: "--ax-validation", wide: true, points: run.validation.map(at) },
     ].filter((line) => line.points.length > 0) as Line[];
   }
   return runs.map((run, i) => ({
-    key: run.id, label: run.name, colour: RUN_COLOURS[i % RUN_COLOURS.length]!, dash: i % 2 === 1 ? [6, 4] : undefined, wide: true, points: run.validation.map((p) => [p.epoch, p[value]]),
+    key: run.id, label: run.name, colour: RUN_COLOURS[i % RUN_COLOURS.length]!, dash: i % 2 === 1 ? [6, 4] : undefined, wide: true, points: run.validation.map(at),
   }));
 }
 
-export function Curves({ runs }: { runs: CurveRun[] }) {
+export function Curves({ runs, measure = "accuracy" }: { runs: CurveRun[]; measure?: Measure }) {
   const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set());
   const sync = useRef(`ax-${Math.random().toString(36).slice(2)}`);
   const toggle = (key: string) => setHidden((old) => {
@@ -31,20 +33,20 @@ export function Curves({ runs }: { runs: CurveRun[] }) {
     return next;
   });
   const loss = useMemo(() => lines(runs, "loss"), [runs]);
-  const accuracy = useMemo(() => lines(runs, "accuracy"), [runs]);
+  const quality = useMemo(() => lines(runs, measure), [runs, measure]);
   return (
     <>
       <div class="ax-curves">
-        <Chart title={t("Accuracy")} lines={accuracy} format={(value) => percent(value)} axis={(value) => percent(value, 0)} range={[0, 1]} x={t("epoch")} sync={sync.current} hidden={hidden} onToggle={toggle} />
+        <Chart title={measureTitle(measure)} lines={quality} format={(value) => percent(value)} axis={(value) => percent(value, 0)} range={[0, 1]} x={t("epoch")} sync={sync.current} hidden={hidden} onToggle={toggle} />
         <Chart title={t("Loss")} lines={loss} format={(value) => significant(value)} axis={(value) => significant(value, 2)} x={t("epoch")} sync={sync.current} hidden={hidden} onToggle={toggle} />
       </div>
-      <CurveTable runs={runs} />
+      <CurveTable runs={runs} measure={measure} />
     </>
   );
 }
 
 /** The same as numbers, for whoever cannot see the lines. */
-function CurveTable({ runs }: { runs: CurveRun[] }) {
+function CurveTable({ runs, measure }: { runs: CurveRun[]; measure: Measure }) {
   const run = runs.length === 1 ? runs[0]! : null;
   const [open, setOpen] = useState(false);
   if (!run) return null;
@@ -55,8 +57,8 @@ function CurveTable({ runs }: { runs: CurveRun[] }) {
       {open ? (
         <div class="ax-table-scroll">
           <table class="ax-table">
-            <thead><tr><th scope="col" class="ax-num">{t("Epoch")}</th><th scope="col" class="ax-num">{t("Accuracy")}</th><th scope="col" class="ax-num">{t("Loss")}</th></tr></thead>
-            <tbody>{points.slice(-100).map((p) => <tr key={p.step}><td class="ax-num">{significant(p.epoch)}</td><td class="ax-num">{percent(p.accuracy)}</td><td class="ax-num">{significant(p.loss)}</td></tr>)}</tbody>
+            <thead><tr><th scope="col" class="ax-num">{t("Epoch")}</th><th scope="col" class="ax-num">{measureTitle(measure)}</th><th scope="col" class="ax-num">{t("Loss")}</th></tr></thead>
+            <tbody>{points.slice(-100).map((p) => <tr key={p.step}><td class="ax-num">{significant(p.epoch)}</td><td class="ax-num">{p[measure] === undefined ? "–" : percent(p[measure] ?? 0)}</td><td class="ax-num">{significant(p.loss)}</td></tr>)}</tbody>
           </table>
         </div>
       ) : null}

@@ -3,10 +3,14 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asError, type ApiError } from "../core/api";
 import { t } from "../core/i18n";
+import { hasMasks } from "../core/task";
 import type { Picture as Shot, TrainingSet } from "../core/types";
-import { Button, Empty, Picture, Problem, Skeleton } from "../ui/basics";
+import { Button, Empty, Problem, Skeleton } from "../ui/basics";
+import { Legend, Masked } from "../ui/masked";
 import { useDesk } from "./context";
 
+/** How much of a picture its mask covers. */
+const MASK = 0.55;
 /** How many of each class stand for the whole set. */
 const SAMPLE = 4;
 
@@ -30,6 +34,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
   const [next, setNext] = useState<string | null>(null);
   const [state, setState] = useState<"loading" | "idle" | "more">("loading");
   const [error, setError] = useState<ApiError | null>(null);
+  const [strength, setStrength] = useState(MASK);
   const turn = useRef(0);
 
   // The service lists a set class by class: the first page of all pictures would show one class only.
@@ -39,6 +44,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
     const pages = await Promise.all(set.classes.map((each) => session.pictures(set.id, { label: each, limit: SAMPLE })));
     return { images: Array.from({ length: SAMPLE }, (_, i) => pages.flatMap((page) => page.images[i] ?? [])).flat(), next: null };
   };
+  const masks = hasMasks({ task: set.task ?? "classification" });
   const load = async (after: string | null) => {
     const mine = ++turn.current;
     setState(after === null ? "loading" : "more");
@@ -68,6 +74,12 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
           <button type="button" key={name} aria-pressed={label === name} onClick={() => onLabel(name)}><bdi>{name}</bdi></button>
         ))}
       </div>
+      {masks ? (
+        <div class="ax-mask-tools">
+          <label class="ax-check"><input type="checkbox" checked={strength > 0} onChange={(event) => setStrength(event.currentTarget.checked ? MASK : 0)} /> {t("Show masks")}</label>
+          <Legend colours={set.colours ?? {}} label={t("Colours of the classes")} />
+        </div>
+      ) : null}
       {state === "loading" ? <div class="ax-grid" aria-hidden="true">{Array.from({ length: 12 }, (_, i) => <span key={i} class="ax-tile ax-skeleton-row" />)}</div> : null}
       {state === "loading" ? <Skeleton rows={0} /> : null}
       {state !== "loading" && images.length === 0 && !error ? <Empty title={show === "excluded" ? t("Nothing was left out of this version.") : show === "near_duplicates" ? t("No two pictures look alike.") : t("No pictures of this class.")} /> : null}
@@ -76,7 +88,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
           const words = t("{label}: {name}", { label: image.label, name: image.name });
           const inside = (
             <>
-              <Picture src={image.thumbnail_url ?? image.url} alt={words} />
+              <Masked src={image.thumbnail_url ?? image.url} mask={image.mask_url} alt={words} strength={strength} />
               <span class="ax-tile-label"><bdi>{mark?.(image) ?? image.label}</bdi></span>
             </>
           );

@@ -4,6 +4,7 @@ import { percent, points } from "../core/format";
 import { hiddenShare, howGraded } from "../core/grading";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
+import { figure } from "../core/task";
 import type { Criterion, Submission } from "../core/types";
 import { hyperparameterSummary, metricName, modelName, runName } from "../core/words";
 import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics";
@@ -69,7 +70,7 @@ export function HandIn() {
             {project.models.slice(0, 8).map((each) => (
               <label key={each.id} class="ax-choice">
                 <input type="radio" name={group} checked={each.id === model?.id} onChange={() => { chooseModel(each.id); setAsked(false); }} />
-                <span class="ax-choice-title">{modelName(project, each)} <span class="ax-num">{percent(each.metrics?.validation?.accuracy ?? 0)}</span></span>
+                <span class="ax-choice-title">{modelName(project, each)} <span class="ax-num">{percent(figure(project.spec, each.metrics?.validation) ?? 0)}</span></span>
                 <span class="ax-choice-note"><bdi>{hyperparameterSummary(each.hyperparameters)}</bdi></span>
                 {submissions.some((one) => one.model === each.id) ? <span class="ax-badge">{t("handed in")}</span> : null}
               </label>

@@ -4,7 +4,8 @@ import { bytes, number, percent } from "../core/format";
 import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { EMPTY_CURVES, isTerminal, type Curves as CurveData } from "../core/store";
-import type { Job } from "../core/types";
+import type { Job, Spec } from "../core/types";
+import { figure, hasMasks, measureOf } from "../core/task";
 import { hyperparameterSummary, progressSentence, runName, stateWord, took } from "../core/words";
 import { queueSentence } from "../core/waiting";
 import { Announce, Button, Notice, Problem, ProgressBar } from "../ui/basics";
@@ -25,12 +26,13 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
   const waiting = job.state === "queued" || job.state === "dispatched";
   const share = over ? 1 : waiting || !progress || !progress.total ? null : progress.done / progress.total;
   const sentence = over
-    ? outcome(job, curves)
+    ? outcome(job, curves, project.spec)
     : waiting
       ? queueSentence(job) || t("A place will be free in a moment.")
       : progress ? progress.message || progressSentence(progress) : t("Getting everything ready…");
   const model = project.models.find((each) => each.job === job.id);
   const validation = curves.validation[curves.validation.length - 1] ?? job.metrics?.validation ?? null;
+  const value = figure(project.spec, validation);
   const drawn = curves.train.length + curves.validation.length > 0;
   return (
     <section class={`ax-job ax-job-${job.state}`} aria-label={runName(project, job.id)}>
@@ -47,11 +49,13 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
       )}
       {job.attempt > 1 && !over ? <p class="ax-note">{t("The machine was lost; the run goes on from its last saved point (attempt {n}). This costs you nothing.", { n: job.attempt })}</p> : null}
       <Problem error={cancel.error} />
-      <Announce text={validation && !over ? `${sentence} ${t("Accuracy on held-back pictures: {accuracy}.", { accuracy: percent(validation.accuracy) })}` : sentence} />
+      <Announce text={value === null || over ? sentence : `${sentence} ${hasMasks(project.spec)
+        ? t("Mean IoU on held-back pictures: {iou}.", { iou: percent(value) })
+        : t("Accuracy on held-back pictures: {accuracy}.", { accuracy: percent(value) })}`} />
       {drawn ? (
         <Lazy
           load={() => import("./Curves").then((m) => m.Curves)} rows={6}
-          runs={[{ id: job.id, name: runName(project, job.id), train: curves.train, validation: curves.validation }]}
+          measure={measureOf(project.spec)} runs={[{ id: job.id, name: runName(project, job.id), train: curves.train, validation: curves.validation }]}
         />
       ) : over ? null : (
         <div class="ax-curves-wait" aria-hidden="true"><span /><span /></div>
@@ -74,14 +78,20 @@ export function JobPanel({ job, curves = EMPTY_CURVES }: { job: Job; curves?: Cu
   );
 }
 
-function outcome(job: Job, curves: CurveData): string {
+function outcome(job: Job, curves: CurveData, spec: Spec): string {
   const last = curves.validation[curves.validation.length - 1] ?? job.metrics?.validation;
   const time = took(job);
   if (job.state === "succeeded") {
-    if (!last) return t("Finished.");
+    const value = figure(spec, last);
+    if (value === null) return t("Finished.");
+    if (hasMasks(spec)) {
+      return time
+        ? t("Finished in {time}: mean IoU {iou} on pictures it had not trained on.", { time, iou: percent(value) })
+        : t("Finished: mean IoU {iou} on pictures it had not trained on.", { iou: percent(value) });
+    }
     return time
-      ? t("Finished in {time}: {accuracy} right on pictures it had not trained on.", { time, accuracy: percent(last.accuracy) })
-      : t("Finished: {accuracy} right on pictures it had not trained on.", { accuracy: percent(last.accuracy) });
+      ? t("Finished in {time}: {accuracy} right on pictures it had not trained on.", { time, accuracy: percent(value) })
+      : t("Finished: {accuracy} right on pictures it had not trained on.", { accuracy: percent(value) });
   }
   return job.state === "cancelled" ? t("Cancelled. Nothing was counted against you.") : (job.failure?.message ?? "");
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { number } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
+import { hasMasks } from "../core/task";
 import type { TrainingSet } from "../core/types";
 import type { Waiting } from "../core/uploads";
 import { setTitle } from "../core/words";
@@ -31,12 +32,15 @@ export function Pictures() {
   const sets = [...project.training_sets, ...(project.starter_set ? [project.starter_set] : [])];
   const group = useUid();
   const own = project.spec.own_pictures;
+  // A picture without a mask teaches nothing here: cameras, drops and labels are for pictures that have a label.
+  const masked = hasMasks(project.spec);
+  const labels = own && !masked;
 
   useEffect(() => {
-    if (!own || editing) return;
+    if (!labels || editing) return;
     // Whatever fails here is said where it matters: in the editor.
     session.waitingUploads().then(setWaiting, () => undefined);
-  }, [own, editing === null]);
+  }, [labels, editing === null]);
 
   if (editing) {
     return (
@@ -61,8 +65,8 @@ export function Pictures() {
       <>
       {unfinished}
       <Empty title={own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
-        <p>{own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
-        {own ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
+        <p>{masked && own ? t("Bring some of your own with their masks, as a zip: about 50 make a good start.") : own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
+        {labels ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
         {own ? <ImportZip onSaved={chooseSet} /> : null}
       </Empty>
       </>
@@ -70,7 +74,7 @@ export function Pictures() {
   }
   const drawers = (
     <div class="ax-drawers">
-      {own && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
+      {(own || masked) && project.training_sets.length > 0 ? <History current={set} onSaved={chooseSet} /> : null}
       <details class="ax-details">
         <summary>{own ? t("Take home or bring along") : t("Take home")}</summary>
         {set.state === "ready" ? <TakeHome set={set} /> : null}
@@ -82,7 +86,11 @@ export function Pictures() {
   return (
     <>
       {unfinished}
-      <p class="ax-lead">{own
+      <p class="ax-lead">{masked
+        ? own
+          ? t("A mask says for every pixel what it shows; the model learns from both. Leave out what misleads it, or bring pictures with their masks as a zip.")
+          : t("A mask says for every pixel what it shows; the model learns from both. Look through them, and leave out what misleads it.")
+        : own
         ? t("A model knows only what its pictures show it. Look through them, or make a version of your own.")
         : t("A model knows only what its pictures show it. Look through them before you train.")}</p>
       {sets.length > 1 ? (
@@ -100,14 +108,14 @@ export function Pictures() {
           ))}
         </fieldset>
       ) : null}
-      <SetSummary set={set} label={label} onLabel={setLabel} />
+      <SetSummary set={set} label={label} onLabel={setLabel} masked={masked} />
       {set.state === "ready" ? (
         <>
           <div class="ax-row ax-actions">
             <Button look="primary" icon="play" onClick={() => go("train")}>{t("Train with these pictures")}</Button>
-            {own ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{t("Make my own version")}</Button> : null}
-            {own ? <Button onClick={() => setCurating(true)}>{t("Sort and split")}</Button> : null}
-            {own ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
+            {labels ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{t("Make my own version")}</Button> : null}
+            {own || masked ? <Button onClick={() => setCurating(true)}>{masked ? t("Leave out and split") : t("Sort and split")}</Button> : null}
+            {labels ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
           </div>
           {report}
           {drawers}
@@ -143,7 +151,7 @@ function Unfinished({ waiting, onGo, onDiscard }: { waiting: Waiting[]; onGo: ()
   );
 }
 
-function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string | null; onLabel: (label: string | null) => void }) {
+function SetSummary({ set, label, onLabel, masked }: { set: TrainingSet; label: string | null; onLabel: (label: string | null) => void; masked: boolean }) {
   if (set.state === "preparing") {
     return (
       <div class="ax-wash">
@@ -189,8 +197,9 @@ function SetSummary({ set, label, onLabel }: { set: TrainingSet; label: string |
         <span><span class="ax-swatch ax-bar-train" /> {t("to learn from")}</span>
         <span><span class="ax-swatch ax-bar-validation" /> {t("kept back to check")}</span>
       </p>
+      {masked ? <p class="ax-hint">{t("A picture is counted where its largest mark belongs; most show several classes.")}</p> : null}
       {(set.warnings ?? []).map((each) => <p key={`${each.code}-${each.label}`} class="ax-note"><bdi>{each.message}</bdi></p>)}
-      {set.classes.length > 1 && most >= least * 3 && !set.warnings?.some((each) => each.code === "uneven_classes") ? (
+      {!masked && set.classes.length > 1 && most >= least * 3 && !set.warnings?.some((each) => each.code === "uneven_classes") ? (
         <p class="ax-note">{t("The classes are uneven: a model tends to prefer the ones it has seen most.")}</p>
       ) : null}
     </div>

@@ -3,10 +3,12 @@ import { useEffect, useState } from "preact/hooks";
 import { bytes, number, percent } from "../core/format";
 import { t, tn } from "../core/i18n";
 import type { ClassMetrics, Mistake, Model } from "../core/types";
+import { hasMasks } from "../core/task";
 import { hyperparameterSummary, modelName } from "../core/words";
 import { Button, Empty, Picture } from "../ui/basics";
 import { Confusion, type Cell } from "../ui/confusion";
 import { useDesk } from "./context";
+import { IouBars, MaskHeadline, WorstPictures } from "./MaskResults";
 import { ModelChoice } from "./ModelChoice";
 import { Discard } from "./Trash";
 
@@ -36,6 +38,7 @@ export function Results() {
   const model = full?.id === chosen.id ? full : chosen;
   const result = model.metrics?.validation;
   if (!result) return <Empty icon="flag" title={t("This model has no results.")} />;
+  const masked = hasMasks(project.spec);
   const sheet = model.artifacts?.find((file) => file.name === "augmentation.jpg");
   const matrix = result.confusion_matrix ?? [];
   const tested = matrix.flat().reduce((sum, count) => sum + count, 0);
@@ -45,6 +48,14 @@ export function Results() {
   return (
     <>
       <ModelChoice label={t("Results of")} />
+      {masked ? (
+        <>
+          <MaskHeadline model={model} result={result} />
+          <IouBars values={result.iou_per_class ?? {}} />
+          <WorstPictures mistakes={result.mistakes ?? []} />
+        </>
+      ) : (
+      <>
       <div class="ax-headline">
         <p class="ax-headline-number">{percent(result.accuracy)}</p>
         <div>
@@ -79,6 +90,8 @@ export function Results() {
           </>
         )}
       </section>
+      </>
+      )}
       {sheet?.url ? (
         <details class="ax-details">
           <summary>{t("How its pictures were varied")}</summary>

@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { percent, significant } from "../core/format";
 import { t } from "../core/i18n";
 import type { Job } from "../core/types";
+import { figure, measureOf, measureTitle } from "../core/task";
 import { hyperparameterSummary, runName, setTitle, stateWord, took } from "../core/words";
 import { Time } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
@@ -27,7 +28,7 @@ export function Runs({ runs, shown, onShow }: { runs: Job[]; shown: string | nul
 
   function accuracyOf(job: Job): number | null {
     const model = project.models.find((each) => each.job === job.id);
-    return model?.metrics?.validation?.accuracy ?? job.metrics?.validation?.accuracy ?? null;
+    return figure(project.spec, model?.metrics?.validation) ?? figure(project.spec, job.metrics?.validation);
   }
 
   return (
@@ -42,7 +43,7 @@ export function Runs({ runs, shown, onShow }: { runs: Job[]; shown: string | nul
             <tr>
               {runs.length > 1 ? <th scope="col"><span class="ax-visually-hidden">{t("Compare")}</span></th> : null}
               <th scope="col">{t("Run")}</th>
-              <th scope="col" class="ax-num">{t("Accuracy")}</th>
+              <th scope="col" class="ax-num">{measureTitle(measureOf(project.spec))}</th>
               <th scope="col" class="ax-num ax-wide">{t("Loss")}</th>
               <th scope="col" class="ax-wide">{t("Values")}</th>
               <th scope="col" class="ax-num ax-wide">{t("Took")}</th>
@@ -82,7 +83,7 @@ export function Runs({ runs, shown, onShow }: { runs: Job[]; shown: string | nul
       {compared.length > 1 ? (
         <div class="ax-compare">
           <h5>{t("Compared on held-back pictures")}</h5>
-          <Lazy load={() => import("./Curves").then((m) => m.Curves)} rows={6} runs={overlay} />
+          <Lazy load={() => import("./Curves").then((m) => m.Curves)} rows={6} runs={overlay} measure={measureOf(project.spec)} />
         </div>
       ) : null}
     </section>

@@ -4,6 +4,7 @@ import { percent, points } from "../core/format";
 import { t, tn } from "../core/i18n";
 import { useStore, type Session } from "../core/session";
 import { isTerminal, type State } from "../core/store";
+import { figure } from "../core/task";
 import type { Model, ProjectState, TrainingSet, TrashEntry } from "../core/types";
 import { setTitle, stateWord, trainingJobs } from "../core/words";
 import { Skeleton } from "../ui/basics";
@@ -93,7 +94,7 @@ function pickModel(project: ProjectState, chosen: string | null): Model | null {
 function steps(project: ProjectState, set: TrainingSet | null): RailStep[] {
   const training = trainingJobs(project);
   const running = training.find((job) => !isTerminal(job.state));
-  const best = Math.max(...project.models.map((model) => model.metrics?.validation?.accuracy ?? 0));
+  const best = Math.max(...project.models.map((model) => figure(project.spec, model.metrics?.validation) ?? 0));
   const epochs = running?.progress?.unit === "epochs" ? running.progress : null;
   const scoring = project.submissions.some((submission) => submission.state === "scoring");
   const list: RailStep[] = [

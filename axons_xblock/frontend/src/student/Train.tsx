@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { isTerminal } from "../core/store";
+import { hasMasks } from "../core/task";
 import type { Hyperparameters } from "../core/types";
 import { architectureDescription, architectureTitle, setTitle, trainingJobs } from "../core/words";
 import { Button, Empty, Notice, Problem } from "../ui/basics";
@@ -81,7 +82,9 @@ export function Train() {
           <JobPanel job={current} curves={state.curves[current.id]} />
         ) : (
           <Empty icon="play" title={t("Nothing has been trained yet.")}>
-            <p>{t("Press Train. The curves appear here while the network learns: loss should fall, accuracy should rise.")}</p>
+            <p>{hasMasks(spec)
+              ? t("Press Train. The curves appear here while the network learns: loss should fall, mean IoU should rise.")
+              : t("Press Train. The curves appear here while the network learns: loss should fall, accuracy should rise.")}</p>
           </Empty>
         )}
       </div>

@@ -4,6 +4,7 @@ import { duration, number, percent } from "../core/format";
 import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { isTerminal } from "../core/store";
+import { figure, hasMasks, measureOf, measureTitle } from "../core/task";
 import type { Model, Prediction } from "../core/types";
 import type { Source } from "../core/sources";
 import { UploadQueue, type Totals, type Upload } from "../core/uploads";
@@ -13,6 +14,7 @@ import { Button, Empty, Notice, Picture, Problem, ProgressBar, Time } from "../u
 import { FileDrop } from "../ui/filedrop";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
+import { MaskAnswer } from "./MaskAnswer";
 import { ModelChoice } from "./ModelChoice";
 
 export function TryIt() {
@@ -57,13 +59,14 @@ export function TryIt() {
     setJobId(null);
     queue.add(files, "");
   };
+  const masked = hasMasks(project.spec);
   const waiting = upload && ["waiting", "sending"].includes(upload.state);
   const thinking = ask.busy || (job !== null && (!isTerminal(job.state) || (job.state === "succeeded" && !fresh)));
   const prediction = waiting || thinking ? null : (project.predictions.find((each) => each.id === shown) ?? (jobId ? null : project.predictions[0]) ?? null);
   const lost = upload && (upload.state === "failed" || upload.state === "refused") ? upload.message : null;
   return (
     <>
-      {project.spec.kind === "inference" ? <ModelCard model={model} /> : <p class="ax-lead">{t("Show the model something it has never seen. Where does it look?")}</p>}
+      {project.spec.kind === "inference" ? <ModelCard model={model} /> : <p class="ax-lead">{masked ? t("Show the model something it has never seen. What does it mark, and what does it miss?") : t("Show the model something it has never seen. Where does it look?")}</p>}
       <ModelChoice />
       <div class="ax-try">
         <div class="ax-try-in">
@@ -78,9 +81,9 @@ export function TryIt() {
         <div class="ax-try-out" aria-live="polite">
           {waiting ? <div class="ax-wash"><p>{totals && totals.connection.mode !== "open" ? t("The connection is broken. The picture goes on by itself when it is back.") : t("Sending the picture…")}</p><ProgressBar value={upload.progress} label={t("Sending the picture")} /></div> : null}
           {thinking && !waiting ? <div class="ax-wash"><p>{(job && queueSentence(job)) || t("The model is looking at your picture…")}</p><ProgressBar value={null} label={t("Waiting for the answer")} /></div> : null}
-          {prediction ? <Answer prediction={prediction} modelWords={answerer(prediction)} /> : null}
+          {prediction ? (masked ? <MaskAnswer prediction={prediction} modelWords={answerer(prediction)} /> : <Answer prediction={prediction} modelWords={answerer(prediction)} />) : null}
           {!prediction && !waiting && !thinking ? (
-            <Empty title={t("The answer appears here.")}><p>{t("You will see how sure the model is of each class, and which parts of the picture it looked at.")}</p></Empty>
+            <Empty title={t("The answer appears here.")}><p>{masked ? t("You will see every pixel in the colour of the class that the model gives it.") : t("You will see how sure the model is of each class, and which parts of the picture it looked at.")}</p></Empty>
           ) : null}
         </div>
       </div>
@@ -92,7 +95,7 @@ export function TryIt() {
               <li key={each.id}>
                 <button type="button" class="ax-tile ax-pickable" aria-pressed={prediction?.id === each.id} onClick={() => { setJobId(null); queue.forget(); setShown(each.id); }}>
                   <Picture src={each.picture_url} alt={each.file} />
-                  <span class="ax-tile-label"><bdi>{each.probabilities[0]?.label}</bdi> {percent(each.probabilities[0]?.probability ?? 0, 0)}</span>
+                  <span class="ax-tile-label"><TileWords prediction={each} /></span>
                 </button>
               </li>
             ))}
@@ -106,6 +109,13 @@ export function TryIt() {
     const by = project.models.find((one) => one.id === each.model);
     return by ? modelName(project, by) : model?.source === "supplied" ? model.name : "";
   }
+}
+
+function TileWords({ prediction }: { prediction: Prediction }) {
+  const [share] = prediction.shares ?? [];
+  const [best] = prediction.probabilities;
+  const label = best?.label ?? share?.label;
+  return <><bdi>{label}</bdi> {percent(best?.probability ?? share?.share ?? 0, 0)}</>;
 }
 
 export function Answer({ prediction, modelWords }: { prediction: Prediction; modelWords: string }) {
@@ -150,16 +160,17 @@ export function Answer({ prediction, modelWords }: { prediction: Prediction; mod
 }
 
 function ModelCard({ model }: { model: Model }) {
-  const accuracy = model.metrics?.validation?.accuracy;
+  const { project: { spec } } = useDesk();
+  const value = figure(spec, model.metrics?.validation);
   return (
     <section class="ax-model-card">
       <h3 class="ax-step-title">{model.name}</h3>
       <dl class="ax-facts">
         <div><dt>{t("Network")}</dt><dd>{architectureTitle(model.architecture)}</dd></div>
         <div><dt>{t("Classes")}</dt><dd>{number(model.classes.length)}</dd></div>
-        {accuracy === undefined ? null : <div><dt>{t("Accuracy")}</dt><dd>{percent(accuracy)}</dd></div>}
+        {value === null ? null : <div><dt>{measureTitle(measureOf(spec))}</dt><dd>{percent(value)}</dd></div>}
       </dl>
-      <p>{t("It tells these apart, and nothing else. Anything you show it will be called one of them:")}</p>
+      <p>{hasMasks(spec) ? t("It marks these, and nothing else. Every pixel you show it will be given one of them:") : t("It tells these apart, and nothing else. Anything you show it will be called one of them:")}</p>
       <ul class="ax-words">{model.classes.map((each) => <li key={each}><bdi>{each}</bdi></li>)}</ul>
     </section>
   );

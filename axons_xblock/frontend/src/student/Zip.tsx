@@ -5,6 +5,7 @@ import { t } from "../core/i18n";
 import { randomId } from "../core/keys";
 import { useAsk } from "../core/session";
 import type { Export, TrainingSet } from "../core/types";
+import { hasMasks } from "../core/task";
 import { putWithXhr, TransferError } from "../core/transfer";
 import { ApiError } from "../core/api";
 import { setTitle } from "../core/words";
@@ -12,14 +13,16 @@ import { Button, Icon, Notice, Problem, ProgressBar } from "../ui/basics";
 import { useDesk } from "./context";
 
 export function TakeHome({ set }: { set: TrainingSet }) {
-  const { session } = useDesk();
+  const { session, project } = useDesk();
   const [found, setFound] = useState<Export | null>(null);
   const ask = useAsk(() => session.exportSet(set.id, setFound));
   const mine = found?.training_set === set.id ? found : null;
   return (
     <div class="ax-zip">
       <h4>{t("Take “{name}” home", { name: setTitle(set) })}</h4>
-      <p class="ax-help">{t("All pictures in folders named as their classes, as most tools read them. The zip is kept for a day.")}</p>
+      <p class="ax-help">{hasMasks(project.spec)
+        ? t("All pictures with their masks: a folder images, a folder masks, and classes.txt. The zip is kept for a day.")
+        : t("All pictures in folders named as their classes, as most tools read them. The zip is kept for a day.")}</p>
       {mine?.state === "preparing" ? (
         <>
           <ProgressBar value={mine.total > 0 ? mine.done / mine.total : null} label={t("Packing the zip")} />
@@ -38,7 +41,7 @@ export function TakeHome({ set }: { set: TrainingSet }) {
 }
 
 export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
-  const { session } = useDesk();
+  const { session, project } = useDesk();
   const input = useRef<HTMLInputElement>(null);
   const [share, setShare] = useState<number | null>(null);
   const bring = useAsk(async (file: File) => {
@@ -60,7 +63,9 @@ export function ImportZip({ onSaved }: { onSaved: (id: string) => void }) {
   return (
     <div class="ax-zip">
       <h4>{t("Bring a zip along")}</h4>
-      <p class="ax-help">{t("Have a zip with one folder for each class? Bring it along as a new training set.")}</p>
+      <p class="ax-help">{hasMasks(project.spec)
+        ? t("Pictures of your own need masks, so they come as a zip: the folder images, the folder masks with a PNG of the same name and size for each picture, and classes.txt. The value of a pixel is the number of its class, counted from 0 in the order of classes.txt; 255 is not counted.")
+        : t("Have a zip with one folder for each class? Bring it along as a new training set.")}</p>
       <input
         ref={input} type="file" class="ax-visually-hidden" accept=".zip,application/zip" tabIndex={-1} aria-label={t("A zip of pictures")}
         onChange={(event) => {

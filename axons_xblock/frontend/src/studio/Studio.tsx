@@ -2,13 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api, asError, type ApiError } from "../core/api";
 import { t } from "../core/i18n";
+import { gradingFor, withTask } from "../core/task";
 import { boundOf, parse } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";
 import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
 import { settled } from "./RubricEditor";
-import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TrainingSection, type FormPart } from "./sections";
-
-const GRADING = { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }] };
+import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TaskSection, TrainingSection, type FormPart } from "./sections";
 
 /** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
 export function cleaned(wished: Spec): Spec {
@@ -41,6 +40,12 @@ export function completed(spec: Spec): Spec {
       augmentation: spec.hyperparameters?.augmentation ?? { default: true }, seed: spec.hyperparameters?.seed ?? { default: 0 },
     },
   };
+}
+
+/** A template as changes of the spec: what it leaves open stays as it was chosen, unless it belongs to another task. */
+export function templated(spec: Spec, template: Partial<Spec>): Partial<Spec> {
+  const kept = { ...spec, ...withTask(spec, template.task ?? spec.task) };
+  return { ...template, starter_set: template.starter_set ?? kept.starter_set, hidden_test_set: template.hidden_test_set ?? kept.hidden_test_set, model: template.model ?? kept.model };
 }
 
 export function Studio({ args, runtime, element }: { args: Args; runtime: Runtime; element: unknown }) {
@@ -116,7 +121,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
             {data.templates.map((each) => (
               <button
                 type="button" key={each.name} class="ax-template"
-                onClick={() => part.change({ ...each.spec, starter_set: each.spec.starter_set ?? spec.starter_set, hidden_test_set: each.spec.hidden_test_set ?? spec.hidden_test_set, model: each.spec.model ?? spec.model })}
+                onClick={() => part.change(templated(spec, each.spec))}
               >
                 <strong>{each.title}</strong>
                 <span>{each.description}</span>
@@ -140,11 +145,12 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
         </Field>
       </section>
       <KindSection {...part} />
+      <TaskSection {...part} />
       {spec.kind === "training" ? (
         <>
           <PicturesSection {...part} />
           <TrainingSection {...part} />
-          <GradeSection {...part} weight={parse(weight) || 1} suggestion={GRADING} />
+          <GradeSection {...part} weight={parse(weight) || 1} suggestion={gradingFor(spec)} />
         </>
       ) : <ChecksSection {...part} />}
       <ComputeSection {...part} />

@@ -2,6 +2,7 @@
 import { number, significant } from "../core/format";
 import { hiddenShare } from "../core/grading";
 import { t, tn } from "../core/i18n";
+import { fitting, hasMasks, NETWORKS, withTask } from "../core/task";
 import type { Bound, Grading, Library, LibrarySet, Spec } from "../core/types";
 import { architectureDescription, architectureTitle } from "../core/words";
 import { boundOf, parse } from "../student/Hyper";
@@ -32,12 +33,37 @@ export function KindSection({ spec, change }: FormPart) {
         {kinds.map((each) => (
           <label key={each.name} class="ax-choice">
             <input type="radio" name={group} checked={spec.kind === each.name}
-              onChange={() => change(each.name === "training" && spec.architectures.length === 0 ? { kind: each.name, architectures: ["efficientnet_lite0"] } : { kind: each.name })} />
+              onChange={() => change(each.name === "training" && spec.architectures.length === 0 ? { kind: each.name, architectures: (NETWORKS[spec.task] ?? []).slice(0, 1) } : { kind: each.name })} />
             <span class="ax-choice-title">{each.title}</span>
             <span class="ax-choice-note">{each.note}</span>
           </label>
         ))}
       </fieldset>
+    </section>
+  );
+}
+
+export function TaskSection({ spec, errors, change }: FormPart) {
+  const group = useUid();
+  const tasks = [
+    { name: "classification", title: t("Tell pictures apart"), note: t("Each picture has one label; the model says which class a picture shows.") },
+    { name: "segmentation", title: t("Mark every pixel"), note: t("Each picture has a mask; the model says for every pixel what it shows. Students work with your pictures, or bring a zip with masks.") },
+  ];
+  const wrong = errorOf(errors, "task");
+  return (
+    <section class="ax-form-section">
+      <h3>{t("What the model learns")}</h3>
+      <fieldset class="ax-choices" data-field="task">
+        <legend class="ax-visually-hidden">{t("What the model learns")}</legend>
+        {tasks.map((each) => (
+          <label key={each.name} class="ax-choice">
+            <input type="radio" name={group} checked={spec.task === each.name} aria-invalid={Boolean(wrong)} onChange={() => change(withTask(spec, each.name))} />
+            <span class="ax-choice-title">{each.title}</span>
+            <span class="ax-choice-note">{each.note}</span>
+          </label>
+        ))}
+      </fieldset>
+      {wrong ? <p class="ax-field-error" role="alert">{wrong}</p> : null}
     </section>
   );
 }
@@ -75,11 +101,11 @@ export function PicturesSection({ spec, library, errors, change }: FormPart) {
       <h3>{t("Pictures")}</h3>
       <SetPicker
         label={t("Starter set")} help={t("The pictures that every student begins with.")} none={t("None: students bring all pictures")} field="starter_set"
-        sets={library?.starter_sets ?? null} value={spec.starter_set} error={errorOf(errors, "starter_set")} onChange={(starter_set) => change({ starter_set })}
+        sets={library ? fitting(library.starter_sets, spec) : null} value={spec.starter_set} error={errorOf(errors, "starter_set")} onChange={(starter_set) => change({ starter_set })}
       />
       <label class="ax-switch">
         <input type="checkbox" data-field="own_pictures" checked={spec.own_pictures} onChange={(event) => change({ own_pictures: event.currentTarget.checked })} />
-        <span><strong>{t("Students may add pictures of their own")}</strong><span class="ax-help">{t("They can also leave pictures out and correct labels. Each change makes a new version.")}</span></span>
+        <span><strong>{t("Students may add pictures of their own")}</strong><span class="ax-help">{hasMasks(spec) ? t("As a zip with masks. They can always leave pictures out; each change makes a new version.") : t("They can also leave pictures out and correct labels. Each change makes a new version.")}</span></span>
       </label>
       {errorOf(errors, "own_pictures") ? <Notice kind="error"><p>{errorOf(errors, "own_pictures")}</p></Notice> : null}
     </section>
@@ -87,7 +113,7 @@ export function PicturesSection({ spec, library, errors, change }: FormPart) {
 }
 
 export function TrainingSection({ spec, library, errors, change }: FormPart) {
-  const known = library?.architectures ?? ["efficientnet_lite0", "small_cnn"].map((name) => ({ name, title: architectureTitle(name), description: architectureDescription(name) }));
+  const known = library ? fitting(library.architectures, spec) : (NETWORKS[spec.task] ?? []).map((name) => ({ name, title: architectureTitle(name), description: architectureDescription(name) }));
   const knobs = [
     { name: "epochs" as const, label: t("Epochs") },
     { name: "learning_rate" as const, label: t("Learning rate") },
@@ -163,9 +189,10 @@ export function GradeSection({ spec, library, errors, change, weight, suggestion
         <>
           <SetPicker
             label={t("Hidden test set")} help={t("Students never see these pictures.")} none={t("Choose a set")} field="hidden_test_set"
-            sets={library?.hidden_test_sets ?? null} value={spec.hidden_test_set} error={errorOf(errors, "hidden_test_set")} onChange={(hidden_test_set) => change({ hidden_test_set })}
+            sets={library ? fitting(library.hidden_test_sets, spec) : null} value={spec.hidden_test_set} error={errorOf(errors, "hidden_test_set")} onChange={(hidden_test_set) => change({ hidden_test_set })}
           />
           <RuleChoice grading={spec.grading} errors={errors} onChange={(grading) => change({ grading })} />
+          {hasMasks(spec) && spec.grading.rule !== "rubric" ? <MetricChoice grading={spec.grading} errors={errors} onChange={(grading) => change({ grading })} /> : null}
           {spec.grading.rule === "rubric" ? null : <ThresholdEditor grading={spec.grading} weight={weight * hiddenShare(spec.grading)} errors={errors} onChange={(grading) => change({ grading })} />}
           <Field label={t("Tries")} hint={t("0 means no limit")} error={errorOf(errors, "max_tries")} help={t("Only a scored submission uses a try; faults of ours never do.")}>
             {({ id, describedBy, invalid }) => (
@@ -178,9 +205,23 @@ export function GradeSection({ spec, library, errors, change, weight, suggestion
   );
 }
 
+/** What is measured on hidden masks. */
+function MetricChoice({ grading, errors, onChange }: { grading: Grading; errors: Record<string, string>; onChange: (grading: Grading) => void }) {
+  return (
+    <Field label={t("Measured by")} help={t("Mean IoU counts every class alike. The share of right pixels is high already where most of a picture is background.")} error={errorOf(errors, "grading.metric")}>
+      {({ id, describedBy, invalid }) => (
+        <select id={id} data-field="grading.metric" value={grading.metric} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => onChange({ ...grading, metric: event.currentTarget.value })}>
+          <option value="miou">{t("Mean IoU")}</option>
+          <option value="accuracy">{t("Share of right pixels")}</option>
+        </select>
+      )}
+    </Field>
+  );
+}
+
 /** Inference only: the model that the author supplies. */
 export function ChecksSection({ spec, library, errors, change }: FormPart) {
-  const models = library?.models ?? null;
+  const models = library ? fitting(library.models, spec) : null;
   const chosen = models?.find((each) => each.name === spec.model);
   return (
     <section class="ax-form-section">
