@@ -14,7 +14,8 @@ from axons_demo.programs import Plan
 
 SITE = "demo"
 KEY_ID = "demo-1"
-SETS = [REPOSITORY / "course_content" / "datasets" / name for name in ("everyday_objects", "garden_bed")]
+OBJECTS, GARDEN = (REPOSITORY / "course_content" / "datasets" / name for name in ("everyday_objects", "garden_bed"))
+SETS = [OBJECTS, GARDEN]
 MODELS = REPOSITORY / "course_content" / "models"
 
 
