@@ -50,7 +50,11 @@ def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: 
             _add(archive, CLASSES, classes_text(classes))
         for number, image in enumerate(images):
             place = f"{IMAGES}/{number:05d}" if masked else f"{number:05d}"
-            member = {"path": f"{place}/{image['name']}", "sha256": image["sha256"], "label": image["label"]}
+            member: dict[str, Any] = {
+                "path": f"{place}/{image['name']}",
+                "sha256": image["sha256"],
+                "label": image["label"],
+            }
             _add(archive, member["path"], _blob(owner, image["sha256"], image["name"]))
             if masked:
                 mask = image["mask"]["sha256"]

@@ -139,19 +139,19 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
         if "mask" in finding:
             masks[sha256] = finding["mask"]
             files[finding["mask"]["sha256"]] = mask_beside(target)
-        images.append(
-            {
-                "sha256": sha256,
-                "label": classes[finding["covers"]] if "covers" in finding else labels[path]["label"],
-                "split": "test" if source.role == TrainingSet.Kind.HIDDEN else "",
-                "name": path.rsplit("/", 1)[-1],
-                "width": finding["width"],
-                "height": finding["height"],
-                "source": labels[path]["sha256"],
-                "dhash": finding["dhash"],
-                **({"mask": finding["mask"]} if "mask" in finding else {}),
-            }
-        )
+        image: manifests.Image = {
+            "sha256": sha256,
+            "label": classes[finding["covers"]] if "covers" in finding else labels[path]["label"],
+            "split": "test" if source.role == TrainingSet.Kind.HIDDEN else "",
+            "name": path.rsplit("/", 1)[-1],
+            "width": finding["width"],
+            "height": finding["height"],
+            "source": labels[path]["sha256"],
+            "dhash": finding["dhash"],
+        }
+        if "mask" in finding:
+            image["mask"] = finding["mask"]
+        images.append(image)
     if source.role == TrainingSet.Kind.STARTER:
         images = manifests.split_assign([], images)
     images.sort(key=lambda image: (image["label"], image["sha256"]))
