@@ -55,10 +55,8 @@ def spec_missing(site: Site, body: dict[str, Any]) -> list[FieldError]:
             sentence = f"{chosen.title} is a set for {chosen.task}. Choose one for {task}."
             errors.append({"field": field, "message": sentence})
     if starter is not None and hidden is not None and not classes_agree(task, starter.classes, hidden.classes):
-        words = _words if task == CLASSIFICATION else ", ".join
-        sentence = (
-            f"The hidden test set has the classes {words(hidden.classes)}, the starter set {words(starter.classes)}."
-        )
+        theirs, ours = (_words(each.classes, in_order=task != CLASSIFICATION) for each in (hidden, starter))
+        sentence = f"The hidden test set has the classes {theirs}, the starter set {ours}."
         errors.append({"field": "hidden_test_set", "message": sentence})
     name = body.get("model")
     model = supplied_model(site, name) if name is not None else None
@@ -100,5 +98,5 @@ def _named_set(errors: list[FieldError], site: Site, field: str, kind: str, name
     return found
 
 
-def _words(classes: list[str]) -> str:
-    return ", ".join(sorted(classes))
+def _words(classes: list[str], *, in_order: bool) -> str:
+    return ", ".join(classes if in_order else sorted(classes))

@@ -78,12 +78,12 @@ def _check(file: File, pictures: PictureWorkers, prefix: str, target: Path) -> t
     source, thumbnail, drawn = target.with_suffix(".in"), target.with_suffix(".thumb"), target.with_suffix(".mask")
     coloured = target.with_suffix(".coloured")
     try:
-        for each, place in ((file, source), (file.mask, drawn)):
-            if each is not None and not each.fetch(place):
-                reason = f"{each.name} did not arrive. Upload it again."
-                return file, {"code": "not_uploaded", "reason": reason}, target
+        if not file.fetch(source):
+            return file, _absent(file.name), target
         mask = None
         if file.mask is not None:
+            if not file.mask.fetch(drawn):
+                return file, _absent(file.mask.name), target
             mask = Mask(file.mask.name, drawn, mask_beside(target), coloured, file.mask.classes, PALETTE)
         outcome = pictures.convert(Picture(file.name, source, target, thumbnail, file.keep, mask))
         if not outcome.accepted:
@@ -107,6 +107,10 @@ def _check(file: File, pictures: PictureWorkers, prefix: str, target: Path) -> t
     finally:
         for each_path in (source, thumbnail, drawn, coloured):
             each_path.unlink(missing_ok=True)
+
+
+def _absent(name: str) -> Finding:
+    return {"code": "not_uploaded", "reason": f"{name} did not arrive. Upload it again."}
 
 
 def _store(blob: Path, thumbnail: Path, prefix: str, content_type: str) -> tuple[str, int]:

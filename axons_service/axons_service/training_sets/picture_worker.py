@@ -223,7 +223,8 @@ def _is_bare_png(source: str) -> bool:
         data = file.read()
     if data[24:26] != bytes((8, PNG_GREY)):
         return False
-    position, kinds = len(PNG_START), []
+    position = len(PNG_START)
+    kinds: list[bytes] = []
     while position + 12 <= len(data):
         kinds.append(data[position + 4 : position + 8])
         position += 12 + int.from_bytes(data[position : position + 4], "big")

@@ -2,6 +2,7 @@
 import { significant } from "./format";
 import { t } from "./i18n";
 import type { Bound, Further, Hyperparameters, Spec } from "./types";
+import { fromScratch } from "./task";
 
 export type FurtherKnob = "trainable_blocks" | "warmup_epochs" | "weight_decay" | "patience" | "label_smoothing" | "gradient_clip";
 export type FurtherChoice = "fine_tuning" | "optimizer" | "schedule";
@@ -57,10 +58,10 @@ export function furtherDefaults(spec: Spec): Further {
 
 /** Whether a choice means anything for the values chosen so far. */
 export function matters(name: string, values: Hyperparameters): boolean {
-  if (name === "fine_tuning") return values.architecture !== "small_cnn";
-  if (name === "trainable_blocks") return values.architecture !== "small_cnn" && values.fine_tuning === "partial";
+  if (name === "fine_tuning") return !fromScratch(values.architecture);
+  if (name === "trainable_blocks") return !fromScratch(values.architecture) && values.fine_tuning === "partial";
   if (name === "flip" || name === "crop" || name === "colour") {
-    return values.augmentation && (values.architecture === "small_cnn" || (values.fine_tuning ?? "frozen") !== "frozen");
+    return values.augmentation && (fromScratch(values.architecture) || (values.fine_tuning ?? "frozen") !== "frozen");
   }
   return true;
 }

@@ -6,6 +6,8 @@ export type Measure = "accuracy" | "miou";
 type Figures = { accuracy?: number; miou?: number } | null | undefined;
 
 export const NETWORKS: Record<string, string[]> = { classification: ["efficientnet_lite0", "small_cnn"], segmentation: ["lite0_lraspp", "small_unet"] };
+/** Whether a network begins knowing nothing. */
+export const fromScratch = (architecture: string | undefined): boolean => architecture === "small_cnn" || architecture === "small_unet";
 const THRESHOLDS: Record<Measure, { at_least: number; score: number }[]> = {
   accuracy: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }],
   miou: [{ at_least: 0.3, score: 0.5 }, { at_least: 0.6, score: 1 }],

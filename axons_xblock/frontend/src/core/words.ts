@@ -2,6 +2,7 @@
 import { duration, number, percent, significant } from "./format";
 import { CHOICES } from "./further";
 import { t, tn } from "./i18n";
+import { fromScratch } from "./task";
 import type { Grading, Hyperparameters, Job, Model, ProjectState, Progress, TrainingSet } from "./types";
 
 export function architectureTitle(name: string): string {
@@ -50,7 +51,7 @@ export function hyperparameterSummary(values: Partial<Hyperparameters> | null | 
   if (values.epochs !== undefined) parts.push(tn("{n} epoch", "{n} epochs", values.epochs));
   if (values.learning_rate !== undefined) parts.push(t("learning rate {rate}", { rate: significant(values.learning_rate) }));
   if (values.batch_size !== undefined) parts.push(t("batches of {n}", { n: number(values.batch_size) }));
-  if (values.fine_tuning && !["small_cnn", "small_unet"].includes(values.architecture ?? "")) parts.push(CHOICES.fine_tuning.values[values.fine_tuning as string]?.() ?? values.fine_tuning);
+  if (values.fine_tuning && !fromScratch(values.architecture)) parts.push(CHOICES.fine_tuning.values[values.fine_tuning as string]?.() ?? values.fine_tuning);
   return parts.join(" · ");
 }
 

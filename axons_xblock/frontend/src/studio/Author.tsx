@@ -4,6 +4,7 @@ import { number, points, significant } from "../core/format";
 import { hiddenShare, howGraded } from "../core/grading";
 import { t } from "../core/i18n";
 import { Api } from "../core/api";
+import { hasMasks } from "../core/task";
 import { Session, SessionContext } from "../core/session";
 import { Student } from "../student/Student";
 import { boundOf } from "../student/Hyper";
@@ -47,7 +48,7 @@ export function Author({ args, runtime, element }: { args: Args; runtime: Runtim
   return (
     <div class="ax-page">
       <section class="ax-card ax-glance">
-        <p class="ax-eyebrow">{training ? t("Students train a model") : t("Students try a finished model")}</p>
+        <p class="ax-eyebrow">{training ? (hasMasks(spec) ? t("Students train a model that marks every pixel") : t("Students train a model")) : t("Students try a finished model")}</p>
         <h2 class="ax-title">{args.display_name}</h2>
         {missing ? <Notice kind="warning"><p>{missing} {t("Open the editor to set it.")}</p></Notice> : null}
         <dl class="ax-glance-facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd><bdi>{value}</bdi></dd></div>)}</dl>

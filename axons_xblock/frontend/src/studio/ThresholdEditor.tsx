@@ -14,6 +14,7 @@ function shown(share: number): string {
 
 export function ThresholdEditor({ grading, weight, errors, onChange }: Props) {
   const change = (place: number, fresh: Partial<Threshold>) => onChange({ ...grading, thresholds: grading.thresholds.map((each, i) => (i === place ? { ...each, ...fresh } : each)) });
+  const masks = grading.metric === "miou";
   const wrong = Object.entries(errors).filter(([field]) => /^(spec\.)?grading(\.thresholds|\.metric|$)/.test(field));
   return (
     <fieldset class="ax-threshold-editor">
@@ -21,8 +22,8 @@ export function ThresholdEditor({ grading, weight, errors, onChange }: Props) {
       <Thresholds grading={{ ...grading, thresholds: grading.thresholds.filter((each) => Number.isFinite(each.at_least) && Number.isFinite(each.score)) }} weight={weight} />
       {grading.thresholds.map((each, i) => (
         <div key={i} class="ax-row ax-threshold-row">
-          <label>{t("From")} <input type="text" inputMode="decimal" class="ax-number" data-field={`grading.thresholds.${i}.at_least`} aria-label={t("Step {n}: percent right", { n: i + 1 })}
-            aria-invalid={wrong.some(([field]) => field.endsWith(`thresholds.${i}.at_least`))} value={shown(each.at_least)} onChange={(event) => change(i, { at_least: parse(event.currentTarget.value) / 100 })} /> {t("% right:")}</label>
+          <label>{t("From")} <input type="text" inputMode="decimal" class="ax-number" data-field={`grading.thresholds.${i}.at_least`} aria-label={masks ? t("Step {n}: percent of mean IoU", { n: i + 1 }) : t("Step {n}: percent right", { n: i + 1 })}
+            aria-invalid={wrong.some(([field]) => field.endsWith(`thresholds.${i}.at_least`))} value={shown(each.at_least)} onChange={(event) => change(i, { at_least: parse(event.currentTarget.value) / 100 })} /> {masks ? t("% mean IoU:") : t("% right:")}</label>
           <label><input type="text" inputMode="decimal" class="ax-number" data-field={`grading.thresholds.${i}.score`} aria-label={t("Step {n}: percent of the points", { n: i + 1 })}
             aria-invalid={wrong.some(([field]) => field.endsWith(`thresholds.${i}.score`))} value={shown(each.score)} onChange={(event) => change(i, { score: parse(event.currentTarget.value) / 100 })} /> {t("% of the points")}</label>
           <button type="button" class="ax-disclose" aria-label={t("Remove step {n}", { n: number(i + 1) })} disabled={grading.thresholds.length < 2} onClick={() => onChange({ ...grading, thresholds: grading.thresholds.filter((_each, j) => j !== i) })}><Icon name="cross" size={16} /></button>
