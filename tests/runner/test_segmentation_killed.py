@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from axons_runner.engine import Engine
 
 pytestmark = pytest.mark.slow
-EPOCHS, STEPS = 3, 9  # 12 pictures in batches of 4
+EPOCHS, STEPS = 3, 9  # 6 pictures in batches of 2
 CHILD = """
 import json, sys, time
 from pathlib import Path
@@ -47,7 +47,7 @@ class Keeper:
         print(step, flush=True)
         time.sleep(0.1)
 
-source = load_masked(masked_pack(12, 3), folder)
+source = load_masked(masked_pack(6, 3), folder)
 segmentation.train_on(source, Hyperparameters.read(wanted), Engine(cache, 2), Context(Keeper(), folder))
 """
 
@@ -56,8 +56,8 @@ segmentation.train_on(source, Hyperparameters.read(wanted), Engine(cache, 2), Co
 def test_killed_at_a_random_step_and_resumed_it_ends_bit_equal(
     changes: dict[str, Any], engine: Engine, cache_dir: Path, tmp_path: Path
 ) -> None:
-    source = load_masked(masked_pack(12, 3), tmp_path)
-    changed = masked_hyperparameters(**changes, epochs=EPOCHS, batch_size=4)
+    source = load_masked(masked_pack(6, 3), tmp_path)
+    changed = masked_hyperparameters(**changes, epochs=EPOCHS, batch_size=2)
     wanted = Hyperparameters.read(changed)
     whole, _ = train(source, engine, tmp_path / "whole", wanted)
 

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 
 from tests.service import builders
 from tests.service.builders import Caller, Lms
+
+# A busy machine is no fault of the code under test.
+hypothesis_settings.register_profile("axons", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("axons")
 
 if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, as in the demo: the shared cache of an in-memory database knows no waiting writers.
