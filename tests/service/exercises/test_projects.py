@@ -168,4 +168,9 @@ def test_authors_list_the_newest_of_each_library_set(course: Lms, author: Caller
     assert [(each["name"], each["count"]) for each in library["starter_sets"]] == [("pets", 30)]
     assert [each["name"] for each in library["hidden_test_sets"]] == ["hidden-pets"]
     assert library["pools"] == [{"name": "cpu", "title": "Processors"}]
-    assert {each["name"] for each in library["architectures"]} == {"efficientnet_lite0", "small_cnn"}
+    assert {each["name"] for each in library["architectures"]} == {
+        "efficientnet_lite0",
+        "small_cnn",
+        "lite0_lraspp",
+        "small_unet",
+    }
