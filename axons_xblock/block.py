@@ -221,6 +221,11 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
         return StaffAPI(self).leakage(data)
 
     @json_handler
+    def staff_hidden(self, data: Json) -> Json:
+        """Show the hidden test set's pictures (course staff only)."""
+        return StaffAPI(self).hidden(data)
+
+    @json_handler
     def staff_overview(self, data: Json) -> Json:
         """Say how the class gets on (course staff only)."""
         return OverviewAPI(self).summary(data)

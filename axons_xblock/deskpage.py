@@ -56,7 +56,9 @@ def serve(block: Any, request: Any) -> Response:
         return _response(block, f'<main><p role="alert">{sentence}</p></main>', "", problem.status)
     script, style = views.files(block)
     args = views.page_args(
-        block, "desk", ("staff_submissions", "staff_review", "staff_leakage", "staff_desk", "open", "read")
+        block,
+        "desk",
+        ("staff_submissions", "staff_review", "staff_leakage", "staff_hidden", "staff_desk", "open", "read"),
     )
     # A text may hold "</script>" or "<!--": inside the page no "<" is written as such.
     text = json.dumps(args).replace("<", "\\u003c")

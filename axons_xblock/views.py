@@ -32,6 +32,7 @@ STAFF_HANDLERS = (
     "staff_submissions",
     "staff_review",
     "staff_leakage",
+    "staff_hidden",
     "staff_overview",
     "staff_overview_learners",
     "staff_not_started",

@@ -53,6 +53,16 @@ class StaffAPI:
         page: Json = access.client_of(self.block).get("/leakage", {"cursor": cursor} if cursor else None)
         return {**page, "results": [{**each, **self._name_of(str(each["learner"] or ""))} for each in page["results"]]}
 
+    def hidden(self, data: Json) -> Json:
+        """A page of the hidden test set's pictures, of one class or of all."""
+        access.require_staff(self.block)
+        query = {name: data[name] for name in ("label", "after", "limit") if data.get(name) is not None}
+        kinds = {"label": str, "after": str, "limit": int}
+        if not all(type(value) is kinds[name] for name, value in query.items()):
+            raise bad_request(gettext_noop("label and after must be text, and limit a number."))
+        page: Json = access.client_of(self.block).get("/hidden-test-set", query or None)
+        return page
+
     def _with_names(self, submission: Json) -> Json:
         reviews = [
             {**review, "grader_name": self._name_of(str(review.get("grader") or ""))["name"]}

@@ -384,6 +384,7 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "staff_submissions",
         "staff_review",
         "staff_leakage",
+        "staff_hidden",
         "staff_overview",
         "staff_overview_learners",
         "staff_not_started",

@@ -23,6 +23,7 @@ STAFF = [
     ("staff_desk", {"action": "list"}),
     ("staff_submissions", {}),
     ("staff_leakage", {}),
+    ("staff_hidden", {}),
     ("staff_overview", {}),
     ("staff_overview_learners", {}),
     ("staff_not_started", {}),
@@ -70,6 +71,17 @@ def test_leaks_are_listed_with_names_page_by_page(service: TrainingService) -> N
     assert answer == {"results": [{**found, "name": "Ada Lovelace", "username": "ada"}], "next": "7"}
     assert parse_qsl(service.received[0].path.partition("?")[2]) == [("cursor", "9")]
     assert error(call(staff_block(service), "staff_leakage", {"cursor": 7})) == (400, "bad_request")
+
+
+def test_the_hidden_test_set_is_shown_to_staff(service: TrainingService) -> None:
+    page = {"set": {"name": "Pets"}, "images": [], "next": None}
+    service.answer("GET", "/api/v1/hidden-test-set", page)
+    asked = {"label": "cat", "after": "9", "limit": 4}
+    assert call(staff_block(service), "staff_hidden", asked).json == page
+    query = parse_qsl(service.received[0].path.partition("?")[2])
+    assert sorted(query) == [("after", "9"), ("label", "cat"), ("limit", "4")]
+    for wrong in ({"label": 7}, {"limit": "4"}, {"limit": True}):
+        assert error(call(staff_block(service), "staff_hidden", wrong)) == (400, "bad_request")
 
 
 def test_submissions_are_listed_with_names(service: TrainingService) -> None:

@@ -42,6 +42,26 @@ TRAINING_SET_VALUE: dict[str, Any] = {
     "report_counts": {"accepted": 1},
     "changes": {"kind": "pictures", "counts": {"added": 1}, "renames": {}, "reverted_to": None},
 }
+HIDDEN_VALUE: dict[str, Any] = {
+    **STARTER_VALUE,
+    "id": v.HIDDEN_SET,
+    "name": "Cats and dogs, hidden",
+    "kind": "hidden",
+    "counts": {"cat": {"test": 30}, "dog": {"test": 30}},
+    "image_count": 60,
+}
+IMAGE_VALUE: dict[str, Any] = {
+    "sha256": v.SHA256,
+    "label": "cat",
+    "split": "train",
+    "name": "tom.jpg",
+    "width": 512,
+    "height": 384,
+    "near_group": None,
+    "mask_url": None,
+    "thumbnail_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/thumbnails/{v.SHA256}?{v.SIGNED}",
+    "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/blobs/sha256/9f/{v.SHA256}?{v.SIGNED}",
+}
 PREPARING_VALUE: dict[str, Any] = {
     **TRAINING_SET_VALUE,
     "state": "preparing",
@@ -263,25 +283,10 @@ OPERATIONS = {
         answers={200: {"results": [LEAKAGE_VALUE], "next": None}}, problems=("staff_only", "cursor_invalid")
     ),
     "training_sets_images": Operation(
-        answers={
-            200: {
-                "images": [
-                    {
-                        "sha256": v.SHA256,
-                        "label": "cat",
-                        "split": "train",
-                        "name": "tom.jpg",
-                        "width": 512,
-                        "height": 384,
-                        "near_group": None,
-                        "mask_url": None,
-                        "thumbnail_url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/thumbnails/{v.SHA256}?{v.SIGNED}",
-                        "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/blobs/sha256/9f/{v.SHA256}?{v.SIGNED}",
-                    }
-                ],
-                "next": None,
-            }
-        },
-        problems=("cursor_invalid", "training_set_not_ready"),
+        answers={200: {"images": [IMAGE_VALUE], "next": None}}, problems=("cursor_invalid", "training_set_not_ready")
+    ),
+    "hidden_test_set_read": Operation(
+        answers={200: {"set": HIDDEN_VALUE, "images": [{**IMAGE_VALUE, "split": "test"}], "next": None}},
+        problems=("staff_only", "cursor_invalid", "no_hidden_test_set"),
     ),
 }

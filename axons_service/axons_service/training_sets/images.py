@@ -14,12 +14,12 @@ PAGE = 48
 MAX_PAGE = 200
 
 
-def image_prefixes(training_set: TrainingSet, hashes: Iterable[str]) -> dict[str, str]:
+def image_prefixes(training_set: TrainingSet, hashes: Iterable[str], *, for_staff: bool = False) -> dict[str, str]:
     """The prefix that each of these images lies below; nothing for hashes that the set does not list.
 
-    A project's set shares the blobs of the starter set it grew from. Never call it with a hidden test set.
+    A project's set shares the blobs of the starter set it grew from. Those of a hidden test set are for staff alone.
     """
-    if training_set.kind == TrainingSet.Kind.HIDDEN:
+    if training_set.kind == TrainingSet.Kind.HIDDEN and not for_staff:
         raise ValueError("A hidden test set has no URLs.")
     listed = _hashes(training_set)
     starter = training_set.starter
@@ -48,6 +48,7 @@ def images_page(
     after: str | None,
     limit: int,
     show: str = "all",
+    for_staff: bool = False,
 ) -> dict[str, Any]:
     """A page of images in the manifest's order: {"images", "next"}; `after` is the cursor of the page before.
 
@@ -76,7 +77,8 @@ def images_page(
             break
         page.append(image)
         last = position
-    places = image_prefixes(training_set, [sha256 for image in page for sha256 in hashes_of(image)])
+    hashes = [sha256 for image in page for sha256 in hashes_of(image)]
+    places = image_prefixes(training_set, hashes, for_staff=for_staff)
     return {"images": [_output(image, places, groups) for image in page], "next": following}
 
 

@@ -48,7 +48,7 @@ class TrainingSetSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     name = serializers.CharField()
     version = serializers.IntegerField()
-    kind = serializers.ChoiceField(choices=["starter", "project"])
+    kind = serializers.ChoiceField(choices=["starter", "project", "hidden"])
     task = serializers.ChoiceField(choices=Task.choices)
     colours = serializers.DictField(
         child=serializers.CharField(), help_text="{class: #rrggbb} of masks; empty without masks"
@@ -128,7 +128,7 @@ class ImageSerializer(serializers.Serializer[Any]):
 
     sha256 = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
-    split = serializers.ChoiceField(choices=["train", "validation"])
+    split = serializers.ChoiceField(choices=["train", "validation", "test"])
     name = serializers.CharField()
     width = serializers.IntegerField()
     height = serializers.IntegerField()

@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from axons_service.training_sets import api, leakage_api, uploads_api, versions_api
+from axons_service.training_sets import api, hidden_api, leakage_api, uploads_api, versions_api
 
 urlpatterns = [
     path("uploads", uploads_api.UploadsView.as_view(), name="uploads"),
     path("uploads/confirm", uploads_api.UploadsConfirmView.as_view(), name="uploads-confirm"),
     path("uploads/discard", uploads_api.UploadsDiscardView.as_view(), name="uploads-discard"),
     path("training-sets", api.TrainingSetsView.as_view(), name="training-sets"),
+    path("hidden-test-set", hidden_api.HiddenTestSetView.as_view(), name="hidden-test-set"),
     path(
         "projects/<uuid:project_id>/training-sets", api.ProjectTrainingSetsView.as_view(), name="project-training-sets"
     ),

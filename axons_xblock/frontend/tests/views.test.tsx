@@ -27,7 +27,7 @@ async function type(input: HTMLInputElement | HTMLSelectElement, value: string, 
 
 async function show(view: Args["view"], more: Record<string, Handler> = {}, args: Partial<Args> = {}, runtime = {}) {
   handlers = { read: () => ({ body: { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } }), ...more };
-  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "staff_desk", "studio_load", "studio_save"];
+  const names = ["open", "read", "uploads", "uploads_confirm", "uploads_discard", "training_set_create", "job_create", "job_cancel", "submission_create", "trash_put", "trash_restore", "trash_purge", "staff_submissions", "staff_review", "staff_desk", "staff_hidden", "studio_load", "studio_save"];
   block = mount(runtime, host, { view, static_base: "/", locale: "en", display_name: "Test", handlers: Object.fromEntries(names.map((name) => [name, `/handler/${name}`])), ...args });
   await wait(60);
 }
@@ -267,6 +267,20 @@ describe("the graders' desk", () => {
     await until(() => asked("list").some((body) => body["text"] === "okafor" && body["needs_review"] === true));
     expect(text()).toContain("same training set, same curve");
     expect(text()).toContain("Prof. Li Wei is grading");
+  });
+
+  it("shows the hidden test set to who asks, a class at a time", async () => {
+    const hidden = { ...f.STARTER, id: "set-hidden", name: "Pets, hidden", kind: "hidden" as const, classes: ["cat", "dog"], image_count: 60 };
+    const image = (label: unknown) => ({ sha256: `${label}`, label: label ?? "cat", split: "test", name: `${label}.jpg`, width: 64, height: 64, near_group: null, url: "/p.jpg", thumbnail_url: "/p.jpg", mask_url: null });
+    await begin({ staff_hidden: (body) => ({ body: { set: hidden, images: [image(body["label"])], next: null } }) });
+    await until(() => Boolean(button("Look at the pictures")));
+    expect(sent("staff_hidden")).toHaveLength(0);
+    await press("Look at the pictures");
+    await until(() => text().includes("Pets, hidden"));
+    await until(() => host.querySelectorAll(".ax-gallery img").length === 2);
+    await press("dog");
+    await until(() => sent("staff_hidden").some((body) => body["label"] === "dog" && body["limit"] === 48));
+    expect(text()).toContain("60 pictures");
   });
 
   it("is walked through by keys", async () => {

@@ -75,6 +75,9 @@ def test_the_hidden_set_stays_hidden_at_the_other_site(home: Lms, tmp_path: Path
     assert HIDDEN not in told
     assert str(hidden.pk) not in told
     assert grader.get("/leakage").status_code == 200
+    assert learner.get("/hidden-test-set").status_code == 403
+    grader.open(builders.spec(starter_set=None, hidden_test_set=HIDDEN))
+    assert grader.get("/hidden-test-set").json()["set"]["content_sha256"] == hidden.content_sha256
     names = [each["name"] for each in Caller(abroad, role="author").get("/library").json()["hidden_test_sets"]]
     assert names == [HIDDEN]
 

@@ -45,7 +45,7 @@ export interface Grading { metric: string; thresholds: Threshold[]; rule?: Rule;
 
 export interface ReportLine { file: string; accepted: boolean; reason: string | null; code: string | null }
 export interface TrainingSet {
-  id: string; name: string; version: number; kind: "starter" | "project"; parent: string | null;
+  id: string; name: string; version: number; kind: "starter" | "project" | "hidden"; parent: string | null;
   state: "preparing" | "ready" | "failed";
   classes: string[]; counts: Record<string, { train?: number; validation?: number }>; image_count: number;
   manifest_sha256?: string | null; report?: ReportLine[]; created_at?: string;

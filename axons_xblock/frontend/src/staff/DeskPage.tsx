@@ -3,6 +3,7 @@ import { useStore, type Session } from "../core/session";
 import { t } from "../core/i18n";
 import { Banner } from "../student/Banner";
 import { Desk } from "./Desk";
+import { HiddenSet } from "./Hidden";
 import { Leaks } from "./Leakage";
 
 export function DeskPage({ session }: { session: Session }) {
@@ -13,6 +14,7 @@ export function DeskPage({ session }: { session: Session }) {
       <Banner session={session} state={state} />
       <Desk session={session} state={state} full />
       <Leaks session={session} />
+      <HiddenSet session={session} />
     </div>
   );
 }

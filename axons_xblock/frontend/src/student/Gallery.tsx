@@ -9,6 +9,10 @@ import { Button, Empty, Problem, Skeleton } from "../ui/basics";
 import { Legend, Masked } from "../ui/masked";
 import { useDesk } from "./context";
 
+/** What a page of pictures is asked by. */
+export interface Query { label?: string; after?: string; limit?: number; show?: "excluded" | "near_duplicates" }
+export interface Pictures { images: Shot[]; next: string | null }
+
 /** How much of a picture its mask covers. */
 const MASK = 0.55;
 /** How many of each class stand for the whole set. */
@@ -28,8 +32,13 @@ interface Props {
   onShown?: (pictures: Shot[]) => void;
 }
 
-export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all", onShown }: Props) {
+export function Gallery(props: Props) {
   const { session } = useDesk();
+  return <GalleryOf {...props} pictures={(query) => session.pictures(props.set.id, query)} />;
+}
+
+/** The same for pictures that come another way. */
+export function GalleryOf({ set, label, onLabel, picked, onPick, mark, show = "all", onShown, pictures }: Props & { pictures: (query: Query) => Promise<Pictures> }) {
   const [images, setImages] = useState<Shot[]>([]);
   const [next, setNext] = useState<string | null>(null);
   const [state, setState] = useState<"loading" | "idle" | "more">("loading");
@@ -41,7 +50,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
   // Who sorts pictures sees them all, class by class.
   const mixed = !onShown && show === "all" && label === null && set.classes.length > 1 && set.classes.length <= 12;
   const sample = async () => {
-    const pages = await Promise.all(set.classes.map((each) => session.pictures(set.id, { label: each, limit: SAMPLE })));
+    const pages = await Promise.all(set.classes.map((each) => pictures({ label: each, limit: SAMPLE })));
     return { images: Array.from({ length: SAMPLE }, (_, i) => pages.flatMap((page) => page.images[i] ?? [])).flat(), next: null };
   };
   const masks = hasMasks({ task: set.task ?? "classification" });
@@ -50,7 +59,7 @@ export function Gallery({ set, label, onLabel, picked, onPick, mark, show = "all
     setState(after === null ? "loading" : "more");
     setError(null);
     try {
-      const answer = mixed ? await sample() : await session.pictures(set.id, { label: label ?? undefined, after: after ?? undefined, limit: 48, show: show === "all" ? undefined : show });
+      const answer = mixed ? await sample() : await pictures({ label: label ?? undefined, after: after ?? undefined, limit: 48, show: show === "all" ? undefined : show });
       if (mine !== turn.current) return;
       setImages((old) => (after === null ? answer.images : [...old, ...answer.images]));
       setNext(answer.next);

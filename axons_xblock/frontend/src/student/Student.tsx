@@ -39,6 +39,7 @@ export function Student({ session }: { session: Session }) {
         <Lazy load={() => import("../staff/Desk").then((m) => m.Desk)} session={session} state={state} rows={8} />
       ) : null}
       {canGrade && tab === "submissions" ? <Lazy load={() => import("../staff/Leakage").then((m) => m.Leaks)} session={session} rows={3} /> : null}
+      {canGrade && tab === "submissions" ? <Lazy load={() => import("../staff/Hidden").then((m) => m.HiddenSet)} session={session} rows={3} /> : null}
       {canGrade && tab === "class" ? <Lazy load={() => import("../staff/Overview").then((m) => m.Overview)} session={session} rows={8} /> : null}
       <div hidden={tab !== "exercise"}>{state.project ? <Exercise session={session} state={state} project={state.project} /> : <Opening />}</div>
     </div>
