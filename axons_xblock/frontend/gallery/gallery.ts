@@ -2,6 +2,7 @@
 import { mount } from "../src/main";
 import type { Args, AxonsEvent, Bundle, Picture, ProjectState } from "../src/core/types";
 import * as f from "./fixtures";
+import * as masks from "./masks";
 
 type Answer = { status?: number; body: unknown; never?: boolean };
 interface Case { view: Args["view"]; open?: () => Answer; more?: Record<string, (body: Record<string, unknown>) => Answer>; args?: Partial<Args>; events?: AxonsEvent[] }
@@ -42,6 +43,8 @@ const CASES: Record<string, Case> = {
   "results": student(f.bundle(history)),
   "try": student(f.bundle(history)),
   "try-answer": student(f.bundle({ ...history, predictions: tried })),
+  "masks-pictures": student(masks.PICTURES, { read: (body) => ok(masks.read(String(body["path"]), (body["query"] ?? {}) as Record<string, unknown>)) }),
+  "masks-trained": student(masks.TRAINED, { read: (body) => ok(masks.read(String(body["path"]), (body["query"] ?? {}) as Record<string, unknown>)) }),
   "hand-in": student(f.bundle(history)),
   "hand-in-due": student(due(60 * 24 * 3)),
   "hand-in-grace": student(due(-5, 25)),

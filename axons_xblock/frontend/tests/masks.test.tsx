@@ -128,7 +128,7 @@ describe("what a model leaves", () => {
     const overlay = () => host.querySelector<HTMLElement>(".ax-overlay")!.style.opacity;
     expect(overlay()).toBe("1");
     expect([...host.querySelectorAll<HTMLElement>(".ax-probabilities .ax-colour")].map((each) => each.style.background)).toHaveLength(2);
-    expect(text()).toContain("70% background");
+    expect(text()).toContain("30% leaf"); // what is around is not what the answer is about
     expect(text()).not.toContain("Grad-CAM");
     const slider = host.querySelector<HTMLInputElement>(".ax-overlay-control input")!;
     slider.value = "0";

@@ -1,6 +1,6 @@
 /** What a model learns: one class for a whole picture, or one for every pixel. Each has the figure that stands for it. */
 import { t } from "./i18n";
-import type { Library, Spec } from "./types";
+import type { Library, Prediction, Spec } from "./types";
 
 export type Measure = "accuracy" | "miou";
 type Figures = { accuracy?: number; miou?: number } | null | undefined;
@@ -25,6 +25,17 @@ export function figure(spec: Pick<Spec, "task">, found: Figures): number | null 
 
 export function measureTitle(measure: Measure): string {
   return measure === "miou" ? t("Mean IoU") : t("Accuracy");
+}
+
+/** The first class of a set with masks, usually what is around everything, has this colour. */
+const AROUND = "#000000";
+/** So little of a picture is noise. */
+const SPECK = 0.005;
+
+/** The class that an answer in marks is about: the largest, but for what is around it; nothing when there is no mark. */
+export function marked(prediction: Pick<Prediction, "shares" | "colours">): { label: string; share: number } | undefined {
+  const shares = (prediction.shares ?? []).filter((each) => each.share > 0);
+  return shares.find((each) => each.share >= SPECK && prediction.colours?.[each.label] !== AROUND) ?? shares[0];
 }
 
 /** The grading that an author begins with. */

@@ -1,6 +1,7 @@
 /** What a submission came from: mistakes, pictures, predictions, files and the spec. */
 import { bytes, number, percent } from "../core/format";
 import { t, tn } from "../core/i18n";
+import { marked } from "../core/task";
 import type { Model, Prediction, Spec, TrainingSet } from "../core/types";
 import { architectureTitle, hyperparameterSummary, metricName, setTitle } from "../core/words";
 import { Picture } from "../ui/basics";
@@ -54,7 +55,7 @@ export function Predictions({ predictions }: { predictions: Prediction[] }) {
           {predictions.map((each) => (
             <li key={each.id} class="ax-mistake">
               <Masked src={each.picture_url} mask={each.shares?.length ? each.overlay_url : null} alt={each.file} strength={1} />
-              <p><span><bdi>{each.probabilities[0]?.label ?? each.shares?.[0]?.label ?? "–"}</bdi> <span class="ax-num">{percent(each.probabilities[0]?.probability ?? each.shares?.[0]?.share ?? 0, 0)}</span></span></p>
+              <p><span><bdi>{marked(each)?.label ?? each.probabilities[0]?.label ?? "–"}</bdi> <span class="ax-num">{percent(marked(each)?.share ?? each.probabilities[0]?.probability ?? 0, 0)}</span></span></p>
             </li>
           ))}
         </ul>

@@ -2,6 +2,7 @@
 import { useState } from "preact/hooks";
 import { duration, percent } from "../core/format";
 import { t } from "../core/i18n";
+import { marked } from "../core/task";
 import type { Prediction } from "../core/types";
 import { Picture, Time } from "../ui/basics";
 import { ColourDot } from "../ui/masked";
@@ -11,7 +12,7 @@ export function MaskAnswer({ prediction, modelWords }: { prediction: Prediction;
   const [strength, setStrength] = useState(100);
   const id = useUid();
   const shares = prediction.shares ?? [];
-  const [first] = shares.filter((each) => each.share > 0);
+  const first = marked(prediction);
   return (
     <article class="ax-answer">
       <div class="ax-answer-picture">

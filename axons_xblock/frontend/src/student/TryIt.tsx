@@ -4,7 +4,7 @@ import { duration, number, percent } from "../core/format";
 import { t } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { isTerminal } from "../core/store";
-import { figure, hasMasks, measureOf, measureTitle } from "../core/task";
+import { figure, hasMasks, marked, measureOf, measureTitle } from "../core/task";
 import type { Model, Prediction } from "../core/types";
 import type { Source } from "../core/sources";
 import { UploadQueue, type Totals, type Upload } from "../core/uploads";
@@ -112,10 +112,10 @@ export function TryIt() {
 }
 
 function TileWords({ prediction }: { prediction: Prediction }) {
-  const [share] = prediction.shares ?? [];
+  const share = marked(prediction);
   const [best] = prediction.probabilities;
-  const label = best?.label ?? share?.label;
-  return <><bdi>{label}</bdi> {percent(best?.probability ?? share?.share ?? 0, 0)}</>;
+  const label = share?.label ?? best?.label;
+  return <><bdi>{label}</bdi> {percent(share?.share ?? best?.probability ?? 0, 0)}</>;
 }
 
 export function Answer({ prediction, modelWords }: { prediction: Prediction; modelWords: string }) {
