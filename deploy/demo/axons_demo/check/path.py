@@ -65,6 +65,8 @@ def run_check(plan: Plan, say: Say) -> str:
         note(graded(plan, findings))
     with step("try the supplied model", say) as note:
         note(supplied(ada))
+    with step("mark every pixel", say) as note:
+        note(marked(ada))
     split = json.loads((OBJECTS / "hidden" / "dataset.json").read_text())["split"]
     return (
         f"demo: ok accuracy={findings.accuracy:.3f} click_to_first_metric={findings.first_metric_seconds:.1f}s "
@@ -143,10 +145,10 @@ def out_of_range(exercise: Exercise, training_set: str) -> str:
     raise DemoError("a learning rate of 5 was accepted.")
 
 
-def train(exercise: Exercise, training_set: str, findings: Findings) -> dict[str, Any]:
-    """A training with the defaults, watched over the stream. Returns the finished job."""
+def train(exercise: Exercise, training_set: str, findings: Findings, **changes: Any) -> dict[str, Any]:
+    """A training with the defaults but for `changes`, watched over the stream. Returns the finished job."""
     bundle = exercise.call("open")
-    values = hyperparameters(exercise)
+    values = hyperparameters(exercise, **changes)
     findings.clicked = time.monotonic()
     job = exercise.change("job_create", {"kind": "training", "training_set": training_set, "hyperparameters": values})
     for event in stream(bundle, TRAINING_SECONDS):
@@ -218,3 +220,25 @@ def supplied(person: Person) -> str:
     model = exercise.call("open")["project"]["supplied_model"]
     expect(model, "the inference-only exercise has no model.")
     return predict(exercise, model["id"])
+
+
+def marked(person: Person) -> str:
+    """The exercise with masks: a short training, its marks on a picture, and what the hidden masks make of it."""
+    exercise = person.exercise("garden_bed")
+    starter = exercise.call("open")["project"]["starter_set"]
+    shown = exercise.read(f"/training-sets/{starter['id']}/images", limit=1)["images"][0]
+    mask = exercise.person.session.get(shown["mask_url"], timeout=20)
+    expect(mask.content[:4] == b"\x89PNG", "a mask of the gallery could not be loaded.")
+    job = train(exercise, starter["id"], Findings(), epochs=3)
+    validation = exercise.read(f"/models/{job['model']}")["metrics"]["validation"]
+    expect(set(validation["iou_per_class"]) == set(starter["classes"]), "the result misses classes.")
+    answer = predict(exercise, job["model"])
+    submission = exercise.change("submission_create", {"model": job["model"]})
+
+    def scored() -> Any:
+        seen = exercise.read(f"/submissions/{submission['id']}")
+        expect(seen["state"] != "failed", f"scoring failed: {seen['failure']}")
+        return seen if seen["state"] == "scored" else None
+
+    done = until("the score", scored, 180, 0.2)
+    return f"mean IoU {validation['miou']:.3f}, {done['value']:.3f} on the hidden masks; {answer}"
