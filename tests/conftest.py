@@ -26,10 +26,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.path.as_posix().endswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    if not os.environ.get("AXONS_TEST_DATABASE_URL"):  # these say something about PostgreSQL itself
+    if os.environ.get("AXONS_TEST_DATABASE_URL"):  # what asks no database is the same with another one
+        elsewhere = [item for item in items if not _asks_a_database(item)]
+    else:  # these say something about PostgreSQL itself
         elsewhere = [item for item in items if item.get_closest_marker("only_postgres")]
-        config.hook.pytest_deselected(items=elsewhere)
-        items[:] = [item for item in items if item not in elsewhere]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return item.get_closest_marker("django_db") is not None or bool({"db", "transactional_db"} & set(fixtures))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

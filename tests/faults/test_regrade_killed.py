@@ -39,7 +39,7 @@ from tests.support.servers import ROOT
 
 pytestmark = [pytest.mark.needs_postgres, pytest.mark.needs_rabbitmq, pytest.mark.slow, pytest.mark.timeout(600)]
 CLASS = 1000
-PATIENCE = 90.0  # on a machine that does other things as well
+PATIENCE = 300.0  # on a machine that does other things as well
 
 
 class Lms(BaseHTTPRequestHandler):
@@ -92,7 +92,7 @@ class Service:
             done = int(self.task(task)["done"])
             if done != seen[-1]:
                 seen.append(done)
-            time.sleep(0.1)
+            time.sleep(0.3)  # who asks takes of the same cores
         return seen
 
     @contextmanager

@@ -30,7 +30,7 @@ from tests.faults.chaos.units import Unit, UnitError, keep_alive
 from tests.faults.chaos.verdict import Verdict, judge
 from tests.faults.chaos.world import World, _runner, running_world
 
-RUNNERS, TRAINING_SLOTS, STUDENTS, JOBS = 2, 3, 6, 40
+RUNNERS, TRAINING_SLOTS, STUDENTS, JOBS = 2, 3, 6, 24
 LEASE_SECONDS = 15
 CUT_SECONDS = 60.0
 AT_ONCE = 5  # jobs that run when the cable is pulled out
