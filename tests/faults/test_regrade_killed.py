@@ -37,7 +37,7 @@ from scripts.services.lifecycle import free_ports
 from tests.service import builders
 from tests.support.servers import ROOT
 
-pytestmark = [pytest.mark.needs_postgres, pytest.mark.needs_rabbitmq, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.needs_postgres, pytest.mark.needs_rabbitmq, pytest.mark.slow, pytest.mark.timeout(900)]
 CLASS = 1000
 PATIENCE = 300.0  # on a machine that does other things as well
 
