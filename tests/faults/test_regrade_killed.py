@@ -143,6 +143,14 @@ def run(environment: dict[str, str], *argv: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def queues_empty(url: str) -> None:
+    with Connection(url) as connection:
+        for queue in broker.task_queues():
+            bound = queue(connection.channel())
+            bound.declare()
+            bound.purge()
+
+
 @pytest.fixture
 def lms() -> Iterator[str]:
     """Where grades are accepted."""
@@ -179,11 +187,7 @@ def service(postgres_url: str, rabbitmq_url: str, lms: str, tmp_path: Path) -> I
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f'CREATE DATABASE "{name}"'.encode())
         try:
-            with Connection(rabbitmq_url) as connection:
-                for queue in broker.task_queues():
-                    bound = queue(connection.channel())
-                    bound.declare()
-                    bound.purge()
+            queues_empty(rabbitmq_url)
             run(environment, "axons_service.cli", "migrate", "--verbosity", "0")
             run(environment, "tests.support.graded_class", str(keys.site_public), str(CLASS), lms)
             argv = [sys.executable, "-m", "uvicorn", "axons_service.asgi:application", "--port", str(port)]
@@ -198,6 +202,7 @@ def service(postgres_url: str, rabbitmq_url: str, lms: str, tmp_path: Path) -> I
                 yield Service(environment, own, ServiceClient(config, who), tmp_path)
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+            queues_empty(rabbitmq_url)  # a worker of the next test would look for grades of this database
 
 
 OF_REASON = "SELECT count(*), count(DISTINCT submission_id) FROM axons_grading_auditentry WHERE reason = %s"

@@ -49,10 +49,13 @@ def grade_queue(*, submission: Submission, reason: str) -> GradeDelivery:
 
 
 def grade_deliver(*, delivery_id: int) -> str:
-    """Try to deliver one grade; the state it is in afterwards. Safe to call twice, also at once."""
+    """Try to deliver one grade; the state it is in afterwards, `gone` when its learner was erased meanwhile.
+
+    Safe to call twice, also at once.
+    """
     delivery = _claim(delivery_id)
     if delivery is None:
-        return GradeDelivery.objects.values_list("state", flat=True).get(pk=delivery_id)
+        return GradeDelivery.objects.values_list("state", flat=True).filter(pk=delivery_id).first() or "gone"
     url = delivery.project.callback_url
     if not url:
         return _close(delivery, GradeDelivery.State.DEAD, "The LMS gave no address for grades.")

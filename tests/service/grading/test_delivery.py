@@ -118,6 +118,13 @@ def test_a_lost_answer_is_retried_with_the_same_revision(due: GradeDelivery, cal
     assert len(set(tokens)) == 3
 
 
+def test_a_message_that_comes_after_its_learner_was_erased_does_nothing(due: GradeDelivery, callback: FakeLms) -> None:
+    gone = due.pk
+    due.delete()
+    assert grade_deliver(delivery_id=gone) == "gone"
+    assert callback.requests == []
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
 def test_a_refused_grade_is_dead_and_says_why(due: GradeDelivery, callback: FakeLms, status: int) -> None:
     callback.answers = [status]
