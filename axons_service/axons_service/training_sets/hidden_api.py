@@ -14,8 +14,7 @@ from axons_service.operations.problems import Problem, ProblemSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import IsStaff, caller_of
 from axons_service.training_sets.images import MAX_PAGE, PAGE, images_page
-from axons_service.training_sets.models import TrainingSet
-from axons_service.training_sets.selectors import library_set
+from axons_service.training_sets.selectors import hidden_set_for
 from axons_service.training_sets.serializers import ImageSerializer, TrainingSetSerializer, training_set_output
 
 
@@ -52,8 +51,7 @@ class HiddenTestSetView(APIView):
         filters = self.FilterSerializer(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         project = own_project(caller_of(request))
-        name = project.spec.body.get("hidden_test_set")
-        found = library_set(project.exercise.site, kind=TrainingSet.Kind.HIDDEN, name=name) if name else None
+        found = hidden_set_for(project, site=project.exercise.site)
         if found is None:
             raise Problem(
                 404, "no_hidden_test_set", "This exercise has no hidden test set, or it is not there any more."

@@ -114,18 +114,20 @@ def fixed_classes(project: Project, starter: TrainingSet | None) -> list[str]:
 
     The starter set decides, else the hidden test set: a model with other classes could never be scored.
     """
-    decides = starter
-    name = project.spec.body.get("hidden_test_set")
-    if decides is None and name:
-        decides = library_set(project.exercise.site, kind=TrainingSet.Kind.HIDDEN, name=name)
+    decides = starter if starter is not None else hidden_set_for(project, site=project.exercise.site)
     return list(decides.classes) if decides is not None else []
 
 
 def hidden_set_of(training_set: TrainingSet) -> TrainingSet | None:
     """The newest hidden test set that scores what is trained on a project's set. Never for a learner's eyes."""
     project = training_set.project
-    name = project.spec.body.get("hidden_test_set") if project is not None else None
-    return library_set(training_set.site, kind=TrainingSet.Kind.HIDDEN, name=name) if name else None
+    return hidden_set_for(project, site=training_set.site) if project is not None else None
+
+
+def hidden_set_for(project: Project, *, site: Site) -> TrainingSet | None:
+    """The newest hidden test set that the project's spec names. Never for a learner's eyes."""
+    name = project.spec.body.get("hidden_test_set")
+    return library_set(site, kind=TrainingSet.Kind.HIDDEN, name=name) if name else None
 
 
 def uploads_of(project: Project, ids: Iterable[UUID], *, purpose: str) -> dict[UUID, Upload]:

@@ -19,7 +19,7 @@ import axons_runner
 from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, is_frozen, untrained
 from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
-from axons_runner.data import Batches, PixelTable, TrainingSet, decode, fetch_training_set, normalise
+from axons_runner.data import Batches, PixelTable, TrainingSet, decode, normalise
 from axons_runner.embedding import EmbeddedSet, View
 from axons_runner.engine import Engine
 from axons_runner.errors import InvalidInput
@@ -28,7 +28,7 @@ from axons_runner.export import check_export, classifier_to_onnx
 from axons_runner.hyperparameters import Hyperparameters, fingerprint
 from axons_runner.metrics import classification_metrics, confident_mistakes
 from axons_runner.modelfile import FORMAT, MEAN, STD, LoadedModel, model_bytes, preprocessing
-from axons_runner.tasks.common import Outcome, checkpoint_of, hold_out
+from axons_runner.tasks.common import Outcome, add_sheet, checkpoint_of, fetch, hold_out, insist_on_the_classes
 from axons_runner.tasks.frozen import train_head
 from axons_runner.tasks.pixels import EVALUATION_BATCH, preview, train_network
 from axons_runner.tasks.pixels import evaluate as logits_of
@@ -39,8 +39,7 @@ CHECKED_PICTURES = 8
 def train(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
     """Fetch the training set, train, and return metrics and model files. Raises Stopped, JobFailure."""
     settings = Hyperparameters.read(assignment["hyperparameters"] or {})
-    context.progress("fetching", 0, 1, "files")
-    source = fetch_training_set(assignment["training_set"], engine.files)
+    source = fetch(assignment, engine, context)
     return train_on(source, settings, engine, context, resume=checkpoint_of(assignment, engine, context))
 
 
@@ -73,9 +72,7 @@ def train_on(
     context.progress("exporting", 0, 1, "files")
     card = model_card(source, settings, engine, {k: metrics[k] for k in ("accuracy", "loss", "count")})
     files = write_files(network.eval(), card, metrics, source, engine, context, frozen=frozen)
-    if sheet is not None:
-        files["augmentation.jpg"] = context.work_dir / "augmentation.jpg"
-        files["augmentation.jpg"].write_bytes(sheet)
+    add_sheet(files, sheet, context)
     context.progress("exporting", 1, 1, "files")
     return Outcome({"metrics": {"validation": metrics}, "model": card}, files)
 
@@ -92,15 +89,13 @@ def begin_network(settings: Hyperparameters, classes: int, engine: Engine) -> Cl
 def evaluate(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
     """Score a model on every picture of a hidden test set; the result names no picture. Raises Stopped, JobFailure."""
     model = engine.model(assignment["model"]["files"])
-    context.progress("fetching", 0, 1, "files")
-    source = fetch_training_set(assignment["training_set"], engine.files)
+    source = fetch(assignment, engine, context)
     return Outcome({"metrics": evaluate_on(source, model, engine, context)})
 
 
 def evaluate_on(source: TrainingSet, model: LoadedModel, engine: Engine, context: Context) -> dict[str, Any]:
     """Return the metrics of ``model`` on all pictures of ``source``."""
-    if set(source.classes) != set(model.classes):
-        raise InvalidInput("The model was trained on other classes than those of the test set, so it cannot be scored.")
+    insist_on_the_classes(model, source)
     everything = list(range(len(source.pictures)))
     if model.frozen:
         embedded = EmbeddedSet(source, engine.embedder, engine.embeddings)

@@ -1,4 +1,4 @@
-"""What the task types share: the outcome of a job, the checkpoint to resume from, pictures held out."""
+"""What the task types share: the outcome of a job, what it begins from, pictures held out, the sheet of variations."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from axons_runner.context import Context
-from axons_runner.data import TrainingSet
+from axons_runner.data import TrainingSet, fetch_training_set
 from axons_runner.engine import Engine
-from axons_runner.errors import Infrastructure
+from axons_runner.errors import Infrastructure, InvalidInput
+from axons_runner.modelfile import LoadedModel
 
 HELD_OUT_PART = 5  # without validation pictures of its own, every fifth picture of a class is held out
 
@@ -33,6 +34,25 @@ def checkpoint_of(assignment: Mapping[str, Any], engine: Engine, context: Contex
     except Infrastructure as failure:
         context.log(f"The checkpoint of step {resume['step']} cannot be read, so the training begins anew: {failure}")
         return None
+
+
+def fetch(assignment: Mapping[str, Any], engine: Engine, context: Context) -> TrainingSet:
+    """Fetch the assignment's set of pictures. Raises Infrastructure, InvalidInput."""
+    context.progress("fetching", 0, 1, "files")
+    return fetch_training_set(assignment["training_set"], engine.files)
+
+
+def insist_on_the_classes(model: LoadedModel, source: TrainingSet) -> None:
+    """Raise InvalidInput when the model names other classes than the test set."""
+    if set(source.classes) != set(model.classes):
+        raise InvalidInput("The model was trained on other classes than those of the test set, so it cannot be scored.")
+
+
+def add_sheet(files: dict[str, Path], sheet: bytes | None, context: Context) -> None:
+    """Put the sheet of varied pictures, where there is one, among the model's files."""
+    if sheet is not None:
+        files["augmentation.jpg"] = context.work_dir / "augmentation.jpg"
+        files["augmentation.jpg"].write_bytes(sheet)
 
 
 def hold_out(source: TrainingSet, context: Context) -> None:

@@ -19,7 +19,7 @@ import axons_runner
 from axons_runner.backbones import ARCHITECTURES, architectures, is_frozen
 from axons_runner.checkpoint import checkpoint_plan
 from axons_runner.context import Context
-from axons_runner.data import TrainingSet, decode, fetch_training_set, normalise
+from axons_runner.data import TrainingSet, decode, normalise
 from axons_runner.engine import Engine
 from axons_runner.errors import InvalidInput
 from axons_runner.explain import overlay, segmentation_cam
@@ -31,7 +31,7 @@ from axons_runner.palette import hexadecimal
 from axons_runner.segmentation_export import RUN_SCRIPT, segmenter_to_onnx
 from axons_runner.segmentation_metrics import segmentation_metrics, worst_pictures
 from axons_runner.segmenters import Segmenter, lite0_lraspp, untrained_segmenter
-from axons_runner.tasks.common import Outcome, checkpoint_of, hold_out
+from axons_runner.tasks.common import Outcome, add_sheet, checkpoint_of, fetch, hold_out, insist_on_the_classes
 from axons_runner.tasks.pixels import preview
 from axons_runner.tasks.scenes import Measured, evaluation_batches, train_segmenter
 from axons_runner.tasks.scenes import evaluate as measure
@@ -43,8 +43,7 @@ CHECKED_PICTURES = 4
 def train(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
     """Fetch the training set, train, and return metrics and model files. Raises Stopped, JobFailure."""
     settings = Hyperparameters.read(assignment["hyperparameters"] or {})
-    context.progress("fetching", 0, 1, "files")
-    source = fetch_training_set(assignment["training_set"], engine.files)
+    source = fetch(assignment, engine, context)
     return train_on(source, settings, engine, context, resume=checkpoint_of(assignment, engine, context))
 
 
@@ -67,10 +66,7 @@ def train_on(
     context.progress("exporting", 0, 1, "files")
     card = model_card(source, settings, engine, {k: metrics[k] for k in ("miou", "accuracy", "loss", "count")})
     files = write_files(network.eval(), card, metrics, source, context, engine, frozen=is_frozen(settings))
-    sheet = preview(source, settings)
-    if sheet is not None:
-        files["augmentation.jpg"] = context.work_dir / "augmentation.jpg"
-        files["augmentation.jpg"].write_bytes(sheet)
+    add_sheet(files, preview(source, settings), context)
     context.progress("exporting", 1, 1, "files")
     return Outcome({"metrics": {"validation": metrics}, "model": card}, files)
 
@@ -92,15 +88,13 @@ def begin_network(settings: Hyperparameters, classes: int, engine: Engine) -> Se
 def evaluate(assignment: Mapping[str, Any], engine: Engine, context: Context) -> Outcome:
     """Score a model on every picture of a hidden test set; the result names no picture. Raises Stopped, JobFailure."""
     model = engine.model(assignment["model"]["files"], TASK)
-    context.progress("fetching", 0, 1, "files")
-    source = fetch_training_set(assignment["training_set"], engine.files)
+    source = fetch(assignment, engine, context)
     return Outcome({"metrics": evaluate_on(source, model, engine, context)})
 
 
 def evaluate_on(source: TrainingSet, model: LoadedModel, engine: Engine, context: Context) -> dict[str, Any]:
     """Return the metrics of ``model`` on all pictures of ``source``."""
-    if set(source.classes) != set(model.classes):
-        raise InvalidInput("The model was trained on other classes than those of the test set, so it cannot be scored.")
+    insist_on_the_classes(model, source)
     order = torch.full((256,), NOT_COUNTED, dtype=torch.int64)
     order[: len(source.classes)] = torch.tensor([model.classes.index(label) for label in source.classes])
     size = model.preprocessing["image_size"]

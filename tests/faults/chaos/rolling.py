@@ -64,9 +64,7 @@ class Report:
 
     @property
     def failed(self) -> int:
-        """Jobs that failed; those that a learner cancelled did not."""
-        verdict = self.verdict
-        return 0 if verdict is None else verdict.failed.total() - verdict.failed["cancelled"] + len(verdict.unclassed)
+        return 0 if self.verdict is None else self.verdict.failed_jobs
 
     @property
     def is_clean(self) -> bool:

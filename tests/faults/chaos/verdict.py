@@ -94,6 +94,11 @@ class Verdict:
     account: Account = field(default_factory=Account)
 
     @property
+    def failed_jobs(self) -> int:
+        """Jobs that failed; those that a learner cancelled did not."""
+        return self.failed.total() - self.failed["cancelled"] + len(self.unclassed)
+
+    @property
     def is_clean(self) -> bool:
         return not (
             self.lost

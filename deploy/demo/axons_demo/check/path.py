@@ -193,17 +193,23 @@ def predict(exercise: Exercise, model: str) -> str:
 
 
 def hand_in(exercise: Exercise, model: str, findings: Findings) -> str:
-    submission = exercise.change("submission_create", {"model": model})
-
-    def scored() -> Any:
-        seen = exercise.read(f"/submissions/{submission['id']}")
-        expect(seen["state"] != "failed", f"scoring failed: {seen['failure']}")
-        return seen if seen["state"] == "scored" else None
-
-    done = until("the score", scored, 180, 0.2)
+    done = scored(exercise, model)
     findings.accuracy = float(done["value"])
     expect(findings.accuracy >= 0.9, f"accuracy on the hidden test set is {findings.accuracy:.3f}, below 0.9.")
     return f"accuracy {findings.accuracy:.3f} on the hidden test set, score {done['score']:g}"
+
+
+def scored(exercise: Exercise, model: str) -> dict[str, Any]:
+    """The submission of this model, once it has its score."""
+    submission = exercise.change("submission_create", {"model": model})
+
+    def seen() -> Any:
+        found = exercise.read(f"/submissions/{submission['id']}")
+        expect(found["state"] != "failed", f"scoring failed: {found['failure']}")
+        return found if found["state"] == "scored" else None
+
+    done: dict[str, Any] = until("the score", seen, 180, 0.2)
+    return done
 
 
 def graded(plan: Plan, findings: Findings) -> str:
@@ -233,12 +239,5 @@ def marked(person: Person) -> str:
     validation = exercise.read(f"/models/{job['model']}")["metrics"]["validation"]
     expect(set(validation["iou_per_class"]) == set(starter["classes"]), "the result misses classes.")
     answer = predict(exercise, job["model"])
-    submission = exercise.change("submission_create", {"model": job["model"]})
-
-    def scored() -> Any:
-        seen = exercise.read(f"/submissions/{submission['id']}")
-        expect(seen["state"] != "failed", f"scoring failed: {seen['failure']}")
-        return seen if seen["state"] == "scored" else None
-
-    done = until("the score", scored, 180, 0.2)
+    done = scored(exercise, job["model"])
     return f"mean IoU {validation['miou']:.3f}, {done['value']:.3f} on the hidden masks; {answer}"
