@@ -18,7 +18,7 @@ CLOUD ?=
 PYTHON_ROOMS := axons_xblock axons_service gpu_image course_content deploy scripts tests setup.py
 
 
-.PHONY: help setup demo demo-check test test-fast faults lms-contract conformance test-postgres test-browser bench-service bench-desk bench-runner simulate services deploy-check deploy-tools \
+.PHONY: help setup demo demo-check test test-fast faults faults-long lms-contract conformance test-postgres test-browser bench-service bench-desk bench-runner simulate services deploy-check deploy-tools \
 	services-stop lint types frontend frontend-check openapi contract openapi-check screenshots clean
 
 help: ## this list
@@ -46,6 +46,9 @@ test-fast: setup ## the unit lane, under two minutes, no servers
 
 faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on CLOUD=ovh (Linux, libfaketime)
 	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING) --cloud "$(CLOUD)"
+
+faults-long: setup ## the storms that make test leaves out: a failing cloud, and a fence that is taken away
+	@$(PY) -m pytest tests/faults -m long $(PYTEST_ARGS)
 
 deploy-tools: setup ## Tutor, hadolint and the parsers that read deploy/ in the tests, apart from .venv
 	@scripts/deploy_tools.sh

@@ -63,6 +63,7 @@ def test_two_hundred_jobs_under_fire_end_once_each() -> None:
     assert code == 0
 
 
+@pytest.mark.long
 def test_machines_of_a_failing_cloud_lose_nothing_and_every_second_is_paid() -> None:
     """`make faults CLOUD=ovh`, short: the emulator's own ledger of what its machines ran is what the service pays."""
     code, output = chaos(
@@ -80,6 +81,7 @@ def test_machines_of_a_failing_cloud_lose_nothing_and_every_second_is_paid() -> 
     assert code == 0
 
 
+@pytest.mark.long
 def test_the_same_storm_shows_when_the_fence_is_taken_away() -> None:
     code, output = chaos("--jobs", "60", "--seed", "3", "--fencing", "off")
     assert "the fence is off, and that was seen" in output

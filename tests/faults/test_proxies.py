@@ -150,7 +150,7 @@ def over_a_link(*, is_bad: bool, resets: float, times: int = 1) -> tuple[list[fl
             with contextlib.suppress(OSError, Broken):
                 await exchange("127.0.0.1", near, REQUEST)
                 took.append(time.monotonic() - began)
-        link.stop()
+        await link.stop()
         await proxy.stop()
         return took, link
 
@@ -189,7 +189,7 @@ def test_a_reset_is_one() -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read()
         writer.close()
-        link.stop()
+        await link.stop()
         await proxy.stop()
 
     asyncio.run(run())

@@ -55,7 +55,7 @@ def test_a_training_whose_runner_is_killed_goes_on_from_its_checkpoint_and_costs
     exercise = Person(demo.url, "ada").exercise("everyday_objects")
     before = exercise.call("open")["project"]
     defaults = {name: bounds["default"] for name, bounds in before["spec"]["hyperparameters"].items()}
-    values = {**defaults, "architecture": "small_cnn", "epochs": 6}
+    values = {**defaults, "architecture": "small_cnn", "epochs": 3}
     created = exercise.change(
         "job_create",
         {"kind": "training", "training_set": before["starter_set"]["id"], "hyperparameters": values},

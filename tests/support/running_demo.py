@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 if TYPE_CHECKING:
     from axons_demo.programs import Plan
@@ -32,14 +33,19 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo() -> Iterator[RunningDemo]:
-    """A demo on fresh data, started as `make demo` starts it and stopped at the end."""
+def running_demo(**settings: str) -> Iterator[RunningDemo]:
+    """A demo on fresh data, started as `make demo` starts it and stopped at the end; more settings for its service."""
     from axons_demo.home import Home
+    from axons_demo.programs import Plan
     from axons_demo.start import bring_up
     from axons_demo.supervisor import Supervisor
 
     os.environ.pop("AXONS_PORT", None)
-    with tempfile.TemporaryDirectory(prefix="axons-test-", ignore_cleanup_errors=True) as folder:
+    usual = Plan.service_environment
+    with (
+        patch.object(Plan, "service_environment", lambda plan: {**usual(plan), **settings}),
+        tempfile.TemporaryDirectory(prefix="axons-test-", ignore_cleanup_errors=True) as folder,
+    ):
         supervisor = Supervisor(Home(Path(folder)), print)
         supervisor.take()
         try:

@@ -50,3 +50,4 @@ for _name, _value in _defaults.items():
 from axons_service.settings.embedded import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WHITENOISE_AUTOREFRESH = True  # static files are looked for when asked for, not by every test's client

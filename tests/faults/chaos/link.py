@@ -37,13 +37,23 @@ class Link:
         self._delay = delay
         self._share = resets
         self._server: asyncio.Server | None = None
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "0.0.0.0", self.port)
+        self._server = await asyncio.start_server(self._accept, "0.0.0.0", self.port)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
+        """Take no more connections and end those that are open."""
         if self._server is not None:
             self._server.close()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving, return_exceptions=True)
+
+    def _accept(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(near, back))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, near: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         self.connections += 1

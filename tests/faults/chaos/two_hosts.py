@@ -124,7 +124,7 @@ async def two_hosts(peer: str, seed: int) -> Report:
         report.verdict = judge(await run._evidence(world, learners, say))
         report.outcomes = dict(await asyncio.to_thread(_rows, world, OUTCOMES))
         for link in report.links:
-            link.stop()
+            await link.stop()
     return report
 
 
