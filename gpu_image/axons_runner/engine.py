@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import torch
 from torch import Tensor
 
 from axons_runner.backbones import (
+    ARCHITECTURES,
     LITE0_CHANNELS,
     LITE0_SIZE,
-    SMALL_CNN_SIZE,
     Classifier,
     lite0_features,
     lite0_weights,
-    small_cnn,
+    untrained,
 )
 from axons_runner.cache import DiskCache
 from axons_runner.embedding import Embedder
@@ -25,8 +26,9 @@ from axons_runner.embedding_cache import EmbeddingCache
 from axons_runner.errors import InvalidInput
 from axons_runner.explain import grad_cam
 from axons_runner.modelfile import FrozenBackbone, LoadedModel, load_model
+from axons_runner.segmenters import Segmenter, untrained_segmenter
 from axons_runner.settings import EMBEDDING_CACHE_BYTES
-from axons_runner.tuning import Plans, machine, step_seconds
+from axons_runner.tuning import Plans, candidates, machine, step_seconds
 
 OBJECT_CACHE_BYTES = 4 << 30
 MODEL_CACHE_BYTES = 512 << 20
@@ -66,8 +68,13 @@ class Engine:
         grad_cam(network, self.embedder.maps(images))
         if not training:
             return
-        images = torch.zeros(USUAL_BATCH, 3, SMALL_CNN_SIZE, SMALL_CNN_SIZE)
-        self.plans.measure("small_cnn", step_seconds(lambda: small_cnn(2), images, self.device))
+        # on a processor EfficientNet-Lite0 gains nothing from half precision, and measuring it would take a minute
+        on_gpu = self.device.type == "cuda"
+        among = candidates(torch.cuda.get_device_capability(self.device) if on_gpu else None)
+        for name in ARCHITECTURES if on_gpu else ("small_cnn",):
+            size = ARCHITECTURES[name]["image_size"]
+            images = torch.zeros(USUAL_BATCH, 3, size, size)
+            self.plans.measure(name, step_seconds(partial(fresh, name, 2), images, self.device), among)
 
     def maps(self, model: LoadedModel, images: Tensor) -> Tensor:
         """Return the last feature maps (n, c, h, w) of normalised ``images``, by the fastest engine for this model."""
@@ -101,6 +108,12 @@ class Engine:
         if model.task != task:
             raise InvalidInput(f"This model cannot be used: it was made for {model.task}, and this is {task}.")
         return model
+
+
+def fresh(architecture: str, classes: int) -> Classifier | Segmenter:
+    """Return the network of any task with random weights."""
+    segments = ARCHITECTURES[architecture]["task"] == "segmentation"
+    return untrained_segmenter(architecture, classes) if segments else untrained(architecture, classes)
 
 
 def choose_device() -> torch.device:

@@ -19,6 +19,7 @@ from axons_runner.tuning import USUAL, Plan
 
 MOMENTUM = 0.9
 PRETRAINED_RATE = 0.1  # of the learner's rate: published weights need small corrections, a new head large ones
+SMALLEST_SCALE = 1.0  # of the loss in float16: below it, gradients overflow as they are, 17 steps in a row
 STEP_THIRDS = 3  # the schedule "step" divides the rate by ten after each third
 
 
@@ -67,6 +68,7 @@ class Training:
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.settings, self.pretrained)
         self.learning = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.scaler = torch.amp.GradScaler(self.learning[0].device.type, enabled=self.plan.scales)
 
     @property
     def learning_rate(self) -> float:
@@ -107,10 +109,14 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip:
+            self.scaler.unscale_(self.optimizer)  # the bound is one of the gradients themselves
             nn.utils.clip_grad_norm_(self.learning, self.settings.gradient_clip, foreach=True)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)  # not where a gradient was too large for float16: then the scale is halved
+        self.scaler.update()
+        if self.plan.scales and self.scaler.get_scale() < SMALLEST_SCALE:
+            raise self.lost("gradients were")
         self.position.step += 1
         self.position.batch += 1
         return value
@@ -118,11 +124,15 @@ class Training:
     def insist_on_a_number(self, loss: float) -> float:
         """Return the loss. Raises InvalidInput when it is infinite or not a number."""
         if not math.isfinite(loss):
-            raise InvalidInput(
-                f"The loss was no longer a number after {self.position.step} steps, so training stopped. The "
-                f"learning rate of {self.settings.learning_rate:g} is probably too high for this model; try a tenth."
-            )
+            raise self.lost("loss was")
         return loss
+
+    def lost(self, what: str) -> InvalidInput:
+        """Return the failure of a training whose numbers have left the finite."""
+        return InvalidInput(
+            f"The {what} no longer a number after {self.position.step} steps, so training stopped. The "
+            f"learning rate of {self.settings.learning_rate:g} is probably too high for this model; try a tenth."
+        )
 
     def end_epoch(self) -> None:
         """Move on to the first batch of the next epoch."""
@@ -155,7 +165,7 @@ class Training:
         """Write a checkpoint and return (step, epoch)."""
         save_checkpoint(
             path, model=self.model, optimizer=self.optimizer, position=self.position, fingerprint=self.fingerprint,
-            plan=self.plan, best=self.best,
+            plan=self.plan, best=self.best, scaler=self.scaler,
         )  # fmt: skip
         return self.position.step, self.position.epoch
 
@@ -165,7 +175,7 @@ class Training:
             return
         try:
             self.position, self.best = load_checkpoint(
-                path, model=self.model, optimizer=self.optimizer, fingerprint=self.fingerprint
+                path, model=self.model, optimizer=self.optimizer, fingerprint=self.fingerprint, scaler=self.scaler
             )
             context.log(f"Continuing after step {self.position.step}, in epoch {self.position.epoch}.")
         except UnusableCheckpoint as problem:
