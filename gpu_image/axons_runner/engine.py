@@ -39,9 +39,13 @@ USUAL_BATCH = 32
 class Engine:
     """Loads what every job needs, once."""
 
-    def __init__(self, cache_dir: Path, threads: int, embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES) -> None:
+    def __init__(
+        self, cache_dir: Path, threads: int, embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES, processes: int = 1
+    ) -> None:
         torch.set_num_threads(threads)
         self.device = choose_device()
+        # of one training: at most one for each GPU
+        self.processes = min(processes, torch.cuda.device_count()) if self.device.type == "cuda" else processes
         self.device_name = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else "cpu"
         self.threads = threads
         self.files = DiskCache(cache_dir / "objects", OBJECT_CACHE_BYTES)

@@ -47,7 +47,10 @@ class Child:
     def __init__(self, slot: str, options: Options) -> None:
         self.pipe, theirs = SPAWN.Pipe()
         self.oom_before = oom_kills()
-        arguments = (theirs, slot, str(options.cache_dir), options.threads, options.embedding_cache_bytes)
+        arguments = (
+            theirs, slot, str(options.cache_dir), options.threads, options.embedding_cache_bytes,
+            options.training_processes,
+        )  # fmt: skip
         self.process = SPAWN.Process(target=worker.main, args=arguments, name=f"axons-{slot}", daemon=True)
         self.process.start()
         theirs.close()  # the child holds the only other end: its death ends the pipe

@@ -32,6 +32,7 @@ from axons_runner.tasks.common import Outcome, add_sheet, checkpoint_of, fetch, 
 from axons_runner.tasks.frozen import train_head
 from axons_runner.tasks.pixels import EVALUATION_BATCH, preview, train_network
 from axons_runner.tasks.pixels import evaluate as logits_of
+from axons_runner.team import assembled
 
 CHECKED_PICTURES = 8
 
@@ -60,9 +61,9 @@ def train_on(
     else:
         plan = (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture)
         network = begin_network(settings, len(source.classes), engine)
-        logits = train_network(
-            network, source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
-        )
+        how: dict[str, Any] = {"fingerprint": marker, "resume": resume, "plan": plan}
+        with assembled(engine, source, settings, context, **how) as team:
+            logits = train_network(network, source, settings, engine.device, context, **how, team=team)
         sheet = preview(source, settings)
     validation = source.by_split["validation"]
     labels = source.labels(validation)

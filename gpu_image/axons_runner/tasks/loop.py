@@ -15,6 +15,7 @@ from axons_runner.checkpoint import Position, UnusableCheckpoint, load_checkpoin
 from axons_runner.context import Context
 from axons_runner.errors import InvalidInput
 from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.parallel import ALONE, Share, Team
 from axons_runner.tuning import USUAL, Plan
 
 MOMENTUM = 0.9
@@ -63,6 +64,7 @@ class Training:
     pretrained: nn.Module | None = None
     still: Sequence[nn.Module] = ()
     best: dict[str, Tensor] | None = None
+    team: Team = ALONE
     measure: str = "accuracy"  # what the best epoch is chosen by, in the words of the log
 
     def __post_init__(self) -> None:
@@ -102,9 +104,15 @@ class Training:
         for module in self.still:
             module.eval()
 
-    def step(self, loss: Tensor) -> float:
-        """Make one optimizer step and return the loss. Raises InvalidInput when it is no longer a number."""
-        value = self.insist_on_a_number(loss.item())  # note: on a GPU this is a sync point
+    def step(self, loss: Tensor, share: Share | None = None) -> float:
+        """Make one optimizer step and return the loss. Raises InvalidInput when it is no longer a number.
+
+        ``share`` is how much of the batch the loss is of, where other processes have the rest.
+        """
+        shown = loss if share is None else share.mean(loss)
+        value = self.insist_on_a_number(shown.item())  # note: on a GPU this is a sync point
+        if share is not None:
+            loss = share.to_learn(loss)
         rate = self.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
@@ -189,21 +197,27 @@ class Running:
         self.reset()
 
     def reset(self) -> None:
-        self.loss, self.hits, self.count, self.since = 0.0, 0, 0, time.monotonic()
+        self.loss, self.hits, self.count, self.since = 0.0, self.nothing(), 0, time.monotonic()
 
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Count one batch."""
-        self.loss += loss * len(labels)
-        self.count += len(labels)
-        self.compare(logits.detach(), labels)
+    def nothing(self) -> Tensor:
+        """Return what is right of no picture at all."""
+        return torch.tensor(0)
 
-    def compare(self, logits: Tensor, labels: Tensor) -> None:
-        """Count what was right in one batch."""
-        self.hits += int((logits.argmax(1) == labels).sum())
+    def add(self, loss: float, logits: Tensor, labels: Tensor, share: Share | None = None) -> None:
+        """Count one batch, of which ``share`` is here."""
+        count = len(labels) if share is None else share.pictures
+        self.loss += loss * count
+        self.count += count
+        found = self.compare(logits.detach(), labels)
+        self.hits += found if share is None else share.team.total(found)
+
+    def compare(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return what was right in one batch, as :meth:`scores` counts it."""
+        return (logits.argmax(1) == labels).sum().cpu()
 
     def scores(self) -> dict[str, float]:
         """Return the scores of a row of the curve."""
-        return {"accuracy": self.hits / self.count}
+        return {"accuracy": int(self.hits) / self.count}
 
     def report(self, context: Context, training: Training) -> None:
         """Send the means as one row of the training curve and start anew."""
