@@ -69,6 +69,12 @@ def parse(arguments: list[str] | None) -> Options:
         help="how much disk the embeddings of pictures may take, to be reused by the next training",
     )
     parser.add_argument(
+        "--weights-list",
+        type=Path,
+        default=os.environ.get("AXONS_WEIGHTS_LIST") or None,
+        help="JSON file with address and SHA-256 of the weights of torchvision's networks, on a mirror of yours",
+    )
+    parser.add_argument(
         "--training-processes",
         type=int,
         default=os.environ.get("AXONS_TRAINING_PROCESSES") or 1,
@@ -104,4 +110,5 @@ def parse(arguments: list[str] | None) -> Options:
         given.threads,
         given.embedding_cache_bytes,
         given.training_processes,
+        given.weights_list,
     )

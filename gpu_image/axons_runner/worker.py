@@ -22,7 +22,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from axons_runner.errors import NO_MEMORY, OUR_FAULT, FailureClass, Infrastructure, JobFailure, Stopped, StopReason
+from axons_runner.errors import (
+    NO_MEMORY,
+    OUR_FAULT,
+    FailureClass,
+    Infrastructure,
+    JobFailure,
+    Stopped,
+    StopReason,
+    no_memory,
+)
 from axons_runner.process import prepare
 
 # how torch, ONNX Runtime and C++ say it on the CPU, each with an exception of its own
@@ -56,8 +65,9 @@ class PipeReporter:
 
 
 def main(
-    pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int, processes: int = 1
-) -> None:
+    pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int, processes: int,
+    weights_list: Path | None,
+) -> None:  # fmt: skip
     """Run jobs until the parent is gone."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent tells us what to do
@@ -66,7 +76,6 @@ def main(
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
 
     prepare()
-    from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
     from axons_runner.tasks import classification  # noqa: F401  # now, not in the first job
@@ -75,12 +84,14 @@ def main(
         # the first optimizer makes torch import its compiler, which takes as long as torch itself: meanwhile a job may
         # be claimed and its first pictures embedded
         threading.Thread(target=_first_optimizer, daemon=True).start()
-    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes, processes)
+    listed = weights_list if slot == "training" else None
+    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes, processes, listed)
     engine.warm_up(training=slot == "training")
     converter = PictureConverter()
     if slot == "inference":
         converter.start()
-    reporter.send("ready", {"device": engine.device_name, "architectures": sorted(ARCHITECTURES)})
+    about = {"device": engine.device_name, "architectures": engine.architectures, "refused": engine.refused}
+    reporter.send("ready", about)
     while True:
         assignment, work_dir = jobs.get()
         reporter.send(*_run(assignment, Path(work_dir), engine, converter, reporter))
@@ -120,7 +131,8 @@ def _run(
     except Stopped as stopped:
         return "stopped", stopped.reason
     except Exception as error:
-        return "failed", *said_of(error)
+        failure_class, sentence, detail = said_of(error)
+        return "failed", failure_class, no_memory(assignment) if failure_class == "out_of_memory" else sentence, detail
 
 
 def said_of(error: Exception) -> tuple[FailureClass, str, str]:

@@ -15,7 +15,6 @@ from axons_runner.backbones import ARCHITECTURES, Classifier, learning_parts
 from axons_runner.context import Context
 from axons_runner.data import Batches, PixelTable, TrainingSet
 from axons_runner.hyperparameters import Hyperparameters
-from axons_runner.modelfile import MEAN, STD
 from axons_runner.parallel import ALONE, Team
 from axons_runner.tasks.loop import Running, Training, make_criterion
 from axons_runner.tuning import USUAL, Plan
@@ -32,14 +31,15 @@ def train_network(
     In a ``team`` process 0 alone looks at the validation pictures; the others return nothing.
     """
     train, validation = source.by_split["train"], source.by_split["validation"]
-    size = ARCHITECTURES[settings.architecture]["image_size"]
+    about = ARCHITECTURES[settings.architecture]
+    size, mean, std = about["image_size"], about["mean"], about["std"]
     data_loader = Batches(
-        PixelTable(source, train, size, context.work_dir), source.labels(train), settings.batch_size, MEAN, STD,
+        PixelTable(source, train, size, context.work_dir), source.labels(train), settings.batch_size, mean, std,
         seed=settings.seed, augmentation=settings.augmentation, variations=variations(settings), device=device,
         team=team,
     )  # fmt: skip
     held_out = Batches(
-        PixelTable(source, validation, size, context.work_dir), source.labels(validation), EVALUATION_BATCH, MEAN, STD,
+        PixelTable(source, validation, size, context.work_dir), source.labels(validation), EVALUATION_BATCH, mean, std,
         shuffle=False, device=device,
     )  # fmt: skip
     pretrained, still = learning_parts(model, settings)
