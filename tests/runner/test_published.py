@@ -141,7 +141,7 @@ def test_a_mirror_without_the_file_and_none_at_all_are_said_so(service: FakeServ
     service.objects.clear()
     with pytest.raises(Refused, match="answers 404"):
         read(entry(tmp_path, file), tmp_path)
-    with pytest.raises(Refused, match="cannot be had: http://127.0.0.1:1/w.pth"):
+    with pytest.raises(Refused, match=r"cannot be had: http://127\.0\.0\.1:1/w\.pth"):
         read(entry(tmp_path, file, url="http://127.0.0.1:1/w.pth"), tmp_path)
 
 

@@ -77,7 +77,7 @@ def test_a_segmentation_that_needs_too_much_ends_with_what_to_try_and_the_proces
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + ROOM, hard))
     try:
-        said = work(32)  # the logits alone: 32 × 250 × 128² × 4 bytes = 524 MB
+        said = work(32)  # the logits alone: 32 pictures of 250 classes and 128² pixels are 524 MB
         assert said[:2] == ("failed", "out_of_memory"), said
         assert "half the batch size" in said[2]
     finally:
