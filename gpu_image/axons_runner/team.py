@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from axons_runner.engine import Engine
 
 LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 0.3
 GIVE_UP_SECONDS = 10.0  # after a death: how long this process may take to notice by itself
 
 
@@ -60,19 +61,25 @@ class Helpers:
     def failure(self, seconds: float) -> JobFailure | None:
         """Return why a process has ended; None when all live after ``seconds``."""
         deadline = time.monotonic() + seconds
-        while (process := self.dead()) is None:
+        while self.dead() is None:
             if time.monotonic() > deadline:
                 return None
             time.sleep(0.05)
+        time.sleep(SETTLE_SECONDS)
+        failures = [self._failure(p) for p in self.processes if p.poll() is not None]
+        # the others fail because of the first: what a learner can act on is said before what is ours
+        return min(failures, key=lambda failure: failure.failure_class == "infrastructure")
+
+    def _failure(self, process: subprocess.Popen[bytes]) -> JobFailure:
         if process.returncode == -signal.SIGKILL and oom_kills() > self.oom_before:
             return JobFailure("out_of_memory", NO_MEMORY)
         assert process.stdout is not None
-        with suppress(ValueError, KeyError, TypeError):
-            said = json.loads(process.stdout.read().splitlines()[-1]) if process.returncode == OTHER_FAULT else {}
-            if said["class"] != "infrastructure":
-                return JobFailure(said["class"], said["message"])
-            return Infrastructure(f"A process of the training failed: {said['detail']}")
-        return Infrastructure(f"A process of the training ended with exit code {process.returncode}.")
+        if process.returncode != OTHER_FAULT:
+            return Infrastructure(f"A process of the training ended with exit code {process.returncode}.")
+        said = json.loads(process.stdout.read().splitlines()[-1])
+        if said["class"] != "infrastructure":
+            return JobFailure(said["class"], said["message"])
+        return Infrastructure(f"A process of the training failed: {said['detail']}")
 
     def dismiss(self) -> None:
         """End them all."""

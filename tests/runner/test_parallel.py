@@ -18,7 +18,7 @@ from axons_runner import team as team_module
 from axons_runner.augmentation import EVERYTHING, vary
 from axons_runner.context import Context, Every
 from axons_runner.data import TrainingSet, augment, shuffled
-from axons_runner.errors import Infrastructure, InvalidInput
+from axons_runner.errors import Infrastructure, JobFailure
 from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.parallel import Team, fitting
 from axons_runner.tasks import classification, segmentation
@@ -142,6 +142,7 @@ def test_two_processes_segment_as_one_does_and_what_one_of_them_cannot_open_is_n
         InvalidInput, match=f"mask of the picture {masked.pictures[index].sha256[:12]}.*cannot be opened"
     ):
         learn(segmentation, masked, engine, Recorder(tmp_path / "spoiled"), unweighted)
+    assert refused.value.failure_class == "invalid_input"
 
 
 @pytest.mark.parametrize(
