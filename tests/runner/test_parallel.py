@@ -138,9 +138,8 @@ def test_two_processes_segment_as_one_does_and_what_one_of_them_cannot_open_is_n
     index = masked.by_split["train"][row]
     masked.pictures[index] = replace(masked.pictures[index], mask=masked.pictures[index].sha256)
     unweighted = replace(wanted, class_weights=False)
-    with pytest.raises(
-        InvalidInput, match=f"mask of the picture {masked.pictures[index].sha256[:12]}.*cannot be opened"
-    ):
+    named = f"mask of the picture {masked.pictures[index].sha256[:12]}.*cannot be opened"
+    with pytest.raises(JobFailure, match=named) as refused:
         learn(segmentation, masked, engine, Recorder(tmp_path / "spoiled"), unweighted)
     assert refused.value.failure_class == "invalid_input"
 
