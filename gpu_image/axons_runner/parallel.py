@@ -110,7 +110,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         out = centred * scale[:, None, None] + self.bias[:, None, None]
-        return out.to(images.dtype)
+        converted: Tensor = out.to(images.dtype)
+        return converted
 
 
 class _Summed(torch.autograd.Function):
@@ -150,7 +151,8 @@ def fitting(processes: int, pictures: int, batch_size: int) -> int:
 def meeting(place: Path, rank: int, size: int, device: torch.device) -> Iterator[Team]:
     """Yield the team once all its processes have come to ``place``, a file in a folder of the job's own."""
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    store = torch.distributed.FileStore(str(place), size)  # note: a TCP store would listen to the whole network
+    # note: a TCP store would listen to the whole network
+    store = torch.distributed.FileStore(str(place), size)  # type: ignore[attr-defined]
     torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=LONGEST_WAIT)
     try:
         yield Team(rank, size)
