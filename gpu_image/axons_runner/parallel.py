@@ -70,7 +70,9 @@ class Team:
         for module in model.modules():
             if type(module) is nn.BatchNorm2d and module.weight.requires_grad:
                 module.__class__ = SharedBatchNorm
-        return nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
+        return nn.parallel.DistributedDataParallel(
+            model
+        )  # it sends weights and buffers, also of layers that stand still
 
     def told(self, *figures: float) -> tuple[float, ...]:
         """Return the figures that process 0 gave."""

@@ -30,6 +30,7 @@ from tests.runner.test_training import Recorder
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
 
+slow = pytest.mark.slow  # each further process imports torch
 FIRST_LOSS = 1e-4  # relative: the sums of a batch in another order
 CURVE = 2e-2  # relative: each step multiplies the difference that rounding made in the one before
 
@@ -82,6 +83,7 @@ def curve(recorder: Recorder, *names: str) -> list[float]:
     return [row[name] for split in ("train", "validation") for row in recorder.metrics(split) for name in names]
 
 
+@slow
 def test_two_processes_learn_what_one_learns_and_one_of_them_killed_is_our_fault_and_resumed_bit_equal(
     source: TrainingSet, engine: Engine, two: list[team_module.Helpers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,11 +121,14 @@ def test_two_processes_learn_what_one_learns_and_one_of_them_killed_is_our_fault
     assert [name for name in whole if not torch.equal(whole[name], resumed[name])] == []
 
 
+@slow
 def test_two_processes_segment_as_one_does_and_what_one_of_them_cannot_open_is_named(
     engine: Engine, two: list[team_module.Helpers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masked = load_masked(masked_pack(20, 2), tmp_path)  # 16, and 4
-    wanted = Hyperparameters.read(masked_hyperparameters(epochs=1, batch_size=16, class_weights=True))
+    wanted = Hyperparameters.read(  # the other process has the frozen layers and their statistics from the first
+        masked_hyperparameters(architecture="lite0_lraspp", epochs=1, batch_size=16, class_weights=True)
+    )
     shared, alone = Recorder(tmp_path / "two"), Recorder(tmp_path / "one")
     learn(segmentation, masked, engine, shared, wanted)
     monkeypatch.setattr(engine, "processes", 1)
