@@ -72,7 +72,7 @@ class Team:
                 module.__class__ = SharedBatchNorm
         return nn.parallel.DistributedDataParallel(
             model
-        )  # it sends weights and buffers, also of layers that stand still
+        )  # it sends what stands still too
 
     def told(self, *figures: float) -> tuple[float, ...]:
         """Return the figures that process 0 gave."""
