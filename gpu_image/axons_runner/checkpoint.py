@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file with model, optimizer and random state; counters and settings in its metadata.
+"""Checkpoints: one safetensors file: model, optimizer, random state; scaler, counters and settings in its metadata.
 
 No pickle anywhere. A file appears whole or not at all (temporary file, then ``os.replace``). What a checkpoint belongs
 to (hyperparameters, classes, data) is its ``fingerprint``; one of another job is refused.
@@ -45,7 +45,7 @@ class Position:
 
 def save_checkpoint(
     path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, position: Position, fingerprint: str,
-    plan: Plan = USUAL, best: dict[str, Tensor] | None = None,
+    plan: Plan = USUAL, best: dict[str, Tensor] | None = None, scaler: torch.amp.GradScaler | None = None,
 ) -> None:  # fmt: skip
     """Write everything a bit-equal continuation needs to ``path``; ``best`` are the weights of the best epoch."""
     tensors: dict[str, Tensor] = {f"model.{name}": value for name, value in model.state_dict().items()}
@@ -67,6 +67,7 @@ def save_checkpoint(
         "position": json.dumps(vars(position)),
         "optimizer": json.dumps(scalars),
         "plan": json.dumps(asdict(plan)),
+        "scaler": json.dumps({} if scaler is None else scaler.state_dict()),
     }
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     os.close(descriptor)
@@ -79,9 +80,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str
-) -> tuple[Position, dict[str, Tensor] | None]:
-    """Put a checkpoint into model, optimizer and random state; return where it stands and the best epoch's weights.
+    path: Path, *, model: nn.Module, optimizer: torch.optim.Optimizer, fingerprint: str,
+    scaler: torch.amp.GradScaler | None = None,
+) -> tuple[Position, dict[str, Tensor] | None]:  # fmt: skip
+    """Put a checkpoint into model, optimizer, scaler and random state; return where it stands and the best weights.
 
     Raises UnusableCheckpoint.
     """
@@ -103,6 +105,9 @@ def load_checkpoint(
             index, _, key = name.partition(".")
             state.setdefault(int(index), {})[key] = scalar
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        scaling = json.loads(metadata.get("scaler", "{}"))
+        if scaler is not None and scaling:
+            scaler.load_state_dict(scaling)
         torch.set_rng_state(tensors["random.cpu"])
         if "random.cuda" in tensors and torch.cuda.is_available():
             torch.cuda.set_rng_state(tensors["random.cuda"])

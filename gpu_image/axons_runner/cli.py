@@ -68,6 +68,18 @@ def parse(arguments: list[str] | None) -> Options:
         default=os.environ.get("AXONS_EMBEDDING_CACHE_BYTES") or EMBEDDING_CACHE_BYTES,
         help="how much disk the embeddings of pictures may take, to be reused by the next training",
     )
+    parser.add_argument(
+        "--weights-list",
+        type=Path,
+        default=os.environ.get("AXONS_WEIGHTS_LIST") or None,
+        help="JSON file with address and SHA-256 of the weights of torchvision's networks, on a mirror of yours",
+    )
+    parser.add_argument(
+        "--training-processes",
+        type=int,
+        default=os.environ.get("AXONS_TRAINING_PROCESSES") or 1,
+        help="how many processes share one training's batches; on GPUs, at most one for each",
+    )
     given = parser.parse_args(arguments)
     slots = tuple(name.strip() for name in given.slots.split(",") if name.strip())
     if not given.service:
@@ -79,6 +91,8 @@ def parse(arguments: list[str] | None) -> Options:
             f"--embedding-cache-bytes takes at least {SMALLEST_EMBEDDING_CACHE} (1 MiB); "
             f"you gave {given.embedding_cache_bytes}."
         )
+    if given.training_processes < 1:
+        parser.error(f"--training-processes takes at least 1; you gave {given.training_processes}.")
     token = os.environ.get("AXONS_POOL_TOKEN", "")
     if given.pool_token_file is not None:
         try:
@@ -95,4 +109,6 @@ def parse(arguments: list[str] | None) -> Options:
         slots,
         given.threads,
         given.embedding_cache_bytes,
+        given.training_processes,
+        given.weights_list,
     )

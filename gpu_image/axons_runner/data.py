@@ -21,6 +21,7 @@ from torch import Tensor
 from axons_runner.augmentation import vary
 from axons_runner.cache import DiskCache
 from axons_runner.errors import Infrastructure, InvalidInput
+from axons_runner.parallel import ALONE, Team
 
 FORMATS = ("JPEG", "PNG", "WEBP")
 MAX_MANIFEST_BYTES = 64 << 20
@@ -201,6 +202,7 @@ class Batches:
 
     Iterating starts at ``position`` (in batches) of ``epoch``; everything random depends on (seed, epoch, batch) only.
     One batch is decoded and varied while the network works on the one before. ``variations`` of None: mirror and shift.
+    In a ``team`` of processes each gives its part of every batch.
     """
 
     pixels: Tensor | PixelTable
@@ -215,6 +217,7 @@ class Batches:
     position: int = 0
     variations: tuple[str, ...] | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    team: Team = ALONE
 
     def __len__(self) -> int:
         return -(-len(self.labels) // self.batch_size)
@@ -226,7 +229,8 @@ class Batches:
             for number in range(self.position, len(self))
         ]
         for chosen, pixels in zip(rows, self._prepared(rows), strict=True):
-            yield self.batch(chosen, pixels.to(self.device))
+            begin, end = self.team.part(len(chosen))
+            yield self.batch(chosen[begin:end], pixels.to(self.device))
 
     def batch(self, chosen: Tensor, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the images and what is to be learned of them; ``chosen`` are the rows that ``pixels`` came from."""
@@ -247,22 +251,30 @@ class Batches:
                 yield pixels
 
     def _pixels(self, chosen: Tensor, number: int) -> Tensor:
-        """Return the batch of this number in the epoch, decoded and varied."""
-        pixels = self.pixels[chosen]
+        """Return this process's part of the batch of this number in the epoch, decoded and varied."""
+        begin, end = self.team.part(len(chosen))
+        pixels = self.pixels[chosen[begin:end]]
         if not self.augmentation:
             return pixels
         seed = (self.seed * 1_000_003 + self.epoch) * 100_003 + number
-        return augment(pixels, seed) if self.variations is None else vary(pixels, self.variations, seed)
+        if self.variations is None:
+            return augment(pixels, seed, begin, len(chosen))
+        return vary(pixels, self.variations, seed, begin)
 
 
-def augment(pixels: Tensor, seed: int) -> Tensor:
-    """Return the pictures (n, h, w, 3) mirrored with probability 1/2 and shifted by up to 1/8 of the side."""
+def augment(pixels: Tensor, seed: int, first: int = 0, whole: int | None = None) -> Tensor:
+    """Return the pictures (n, h, w, 3) mirrored with probability 1/2 and shifted by up to 1/8 of the side.
+
+    They may be a part of a ``whole`` batch of so many, of which they begin at ``first``.
+    """
     generator = torch.Generator().manual_seed(seed)
     count, side = pixels.shape[0], pixels.shape[1]
-    mirrored = torch.rand(count, generator=generator) < 0.5
+    whole = count if whole is None else whole
+    here = slice(first, first + count)
+    mirrored = (torch.rand(whole, generator=generator) < 0.5)[here]
     pixels = torch.where(mirrored[:, None, None, None], pixels.flip(2), pixels)
     reach = side // 8
-    shifts = torch.randint(-reach, reach + 1, (count, 2), generator=generator)
+    shifts = torch.randint(-reach, reach + 1, (whole, 2), generator=generator)[here]
     line = torch.arange(side)
     rows = (line[None] + shifts[:, :1]).clamp_(0, side - 1)
     columns = (line[None] + shifts[:, 1:]).clamp_(0, side - 1)

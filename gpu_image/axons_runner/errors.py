@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 FailureClass = Literal["infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled"]
 StopReason = Literal["cancel", "release", "time_limit"]
 
 OUR_FAULT = "Something broke on our side. Your work is safe and your attempt was not used."
 NO_MEMORY = "The job needed more memory than this machine has. Try a smaller batch size or fewer pictures."
+NO_MEMORY_FOR_MASKS = (
+    "The job needed more memory than this machine has: segmentation keeps a figure for every pixel and class of a "
+    "batch. Try half the batch size, fewer classes, or, if it is not the one you have, the small U-Net."
+)
+NO_MEMORY_FOR_MODEL = "This model needed more memory than this machine has. Train one with a smaller network or batch."
+
+
+def no_memory(assignment: Mapping[str, Any]) -> str:
+    """Return what to try when this job ran out of memory."""
+    if assignment.get("kind", "training") != "training":
+        return NO_MEMORY_FOR_MODEL
+    return NO_MEMORY_FOR_MASKS if assignment.get("task") == "segmentation" else NO_MEMORY
 
 
 class JobFailure(Exception):

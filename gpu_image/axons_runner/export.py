@@ -62,10 +62,19 @@ class Graph:
             elif isinstance(module, nn.ReLU):
                 value = self.node("Relu", value)
             elif isinstance(module, nn.MaxPool2d):
-                value = self.node("MaxPool", value, kernel_shape=[module.kernel_size] * 2, strides=[module.stride] * 2)
+                kernel, stride, padding = ([side] * 2 for side in (module.kernel_size, module.stride, module.padding))
+                value = self.node("MaxPool", value, kernel_shape=kernel, strides=stride, pads=padding * 2)
             elif isinstance(module, InvertedResidual):
                 inner = self.layers(list(module.layers), value)
                 value = self.node("Add", value, inner) if module.residual else inner
+            elif isinstance(module, nn.Sequential):
+                value = self.layers(list(module), value)
+            elif isinstance(module, nn.Hardswish):
+                value = self.node("HardSwish", value)
+            elif type(module).__module__.startswith("torchvision."):
+                from axons_runner.torchvision_backbones import add_block
+
+                value = add_block(self, module, value)
             else:
                 raise TypeError(f"A layer {type(module).__name__} cannot be exported.")
             position += 1
@@ -89,6 +98,12 @@ class Graph:
             group=layer.groups,
             pads=padding or [side] * 4,
         )
+
+    def plain(self, layer: nn.Conv2d, value: str, output: str | None = None) -> str:
+        """Add a convolution of 1 × 1 that has a bias and no batch norm."""
+        assert layer.bias is not None
+        weight, bias = (self.weight(t.detach().cpu().numpy()) for t in (layer.weight, layer.bias))
+        return self.node("Conv", value, weight, bias, output=output, kernel_shape=[1, 1])
 
     def model(self, name: str, size: int, outputs: dict[str, list[int | None]]) -> bytes:
         """Return the graph as a checked ONNX file with input "input" (batch, 3, size, size) float32."""

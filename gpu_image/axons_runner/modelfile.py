@@ -14,12 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, untrained
+from axons_runner.backbones import ARCHITECTURES, HALF, LITE0_CHANNELS, Classifier, architectures, untrained
 from axons_runner.errors import InvalidInput
 from axons_runner.segmenters import Segmenter, lite0_lraspp, untrained_segmenter
 
 FORMAT = 1
-MEAN = STD = [0.5, 0.5, 0.5]
+MEAN = STD = HALF  # of the networks that this package brings
 MAX_CLASSES = {"classification": 1000, "segmentation": 255}
 
 
@@ -63,7 +63,8 @@ class FrozenBackbone:
 
 def preprocessing(architecture: str) -> dict[str, Any]:
     """Return the ``preprocessing`` entry of model.json."""
-    return {"image_size": ARCHITECTURES[architecture]["image_size"], "resize": "squash", "mean": MEAN, "std": STD}
+    about = ARCHITECTURES[architecture]
+    return {"image_size": about["image_size"], "resize": "squash", "mean": about["mean"], "std": about["std"]}
 
 
 def model_bytes(network: Classifier | Segmenter, *, frozen: bool) -> bytes:
@@ -124,7 +125,7 @@ def _check(card: Any, backbone: FrozenBackbone) -> None:
         values = settings.get(name)
         good = isinstance(values, list) and len(values) == 3 and all(_number(v) for v in values)
         insist(good and (name == "mean" or min(values) > 0), f"its {name} is not three numbers")
-    if expected["pretrained"] and card.get("backbone") is not None:
+    if expected["shared"] and card.get("backbone") is not None:
         insist(card["backbone"] == backbone.description(), "it was made for other backbone weights")
         insist(settings["mean"] == MEAN and settings["std"] == STD, "its preprocessing does not fit its backbone")
     else:

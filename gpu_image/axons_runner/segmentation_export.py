@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from torch import nn
 
 from axons_runner.export import Graph
 from axons_runner.segmenters import LrAspp, Segmenter, UNetHead
@@ -33,12 +32,6 @@ for label, count in zip(card["classes"], np.bincount(np.asarray(mask).ravel(), m
 
 class SegmentationGraph(Graph):
     """What a segmentation head needs beyond the layers of a classifier."""
-
-    def plain(self, layer: nn.Conv2d, value: str, output: str | None = None) -> str:
-        """Add a convolution of 1 × 1 that has a bias and no batch norm."""
-        assert layer.bias is not None
-        weight, bias = (self.weight(t.detach().cpu().numpy()) for t in (layer.weight, layer.bias))
-        return self.node("Conv", value, weight, bias, output=output, kernel_shape=[1, 1])
 
     def enlarge(self, value: str, scale: int, output: str | None = None) -> str:
         """Add torch's bilinear interpolation without aligned corners."""

@@ -21,6 +21,8 @@ class Options:
     slots: tuple[str, ...] = ("training", "inference")
     threads: int = DEFAULT_THREADS
     embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES
+    training_processes: int = 1
+    weights_list: Path | None = None
 
     def work_dir(self) -> Path:
         """Return the folder for files of jobs under way."""

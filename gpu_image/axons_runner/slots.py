@@ -18,7 +18,7 @@ import axons_runner
 from axons_runner import worker
 from axons_runner.attempt import Attempt, Ending
 from axons_runner.client import ServiceClient
-from axons_runner.errors import NO_MEMORY, OUR_FAULT, Rejected, StopReason, Superseded, Unavailable
+from axons_runner.errors import OUR_FAULT, Rejected, StopReason, Superseded, Unavailable, no_memory
 from axons_runner.monitor import Monitor, oom_kills
 from axons_runner.settings import Options
 from axons_runner.shutdown import Shutdown
@@ -47,7 +47,10 @@ class Child:
     def __init__(self, slot: str, options: Options) -> None:
         self.pipe, theirs = SPAWN.Pipe()
         self.oom_before = oom_kills()
-        arguments = (theirs, slot, str(options.cache_dir), options.threads, options.embedding_cache_bytes)
+        arguments = (
+            theirs, slot, str(options.cache_dir), options.threads, options.embedding_cache_bytes,
+            options.training_processes, options.weights_list,
+        )  # fmt: skip
         self.process = SPAWN.Process(target=worker.main, args=arguments, name=f"axons-{slot}", daemon=True)
         self.process.start()
         theirs.close()  # the child holds the only other end: its death ends the pipe
@@ -131,6 +134,8 @@ class Slot(threading.Thread):
             except ChildDied:
                 self._drop_child()
                 raise
+            for sentence in self.info["refused"]:
+                log.warning("%s: %s", self.slot, sentence)
             log.info("%s: warm on %s after %.1f s", self.slot, self.info["device"], time.monotonic() - began)
         return self.child
 
@@ -180,7 +185,7 @@ class Slot(threading.Thread):
             log.error("%s: job %s: %s", self.slot, assignment["job"], death)
             self._drop_child()
             if isinstance(death, ChildDied) and death.out_of_memory:
-                return Ending.failed("out_of_memory", NO_MEMORY)
+                return Ending.failed("out_of_memory", no_memory(assignment))
             return Ending.failed("infrastructure", OUR_FAULT)
 
     def _follow(self, child: Child, assignment: dict[str, Any], attempt: Attempt) -> Ending:

@@ -22,7 +22,16 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from axons_runner.errors import NO_MEMORY, OUR_FAULT, Infrastructure, JobFailure, Stopped, StopReason
+from axons_runner.errors import (
+    NO_MEMORY,
+    OUR_FAULT,
+    FailureClass,
+    Infrastructure,
+    JobFailure,
+    Stopped,
+    StopReason,
+    no_memory,
+)
 from axons_runner.process import prepare
 
 # how torch, ONNX Runtime and C++ say it on the CPU, each with an exception of its own
@@ -55,7 +64,10 @@ class PipeReporter:
         return self.reason
 
 
-def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int) -> None:
+def main(
+    pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int, processes: int,
+    weights_list: Path | None,
+) -> None:  # fmt: skip
     """Run jobs until the parent is gone."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent tells us what to do
@@ -64,7 +76,6 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
 
     prepare()
-    from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
     from axons_runner.tasks import classification  # noqa: F401  # now, not in the first job
@@ -73,12 +84,14 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
         # the first optimizer makes torch import its compiler, which takes as long as torch itself: meanwhile a job may
         # be claimed and its first pictures embedded
         threading.Thread(target=_first_optimizer, daemon=True).start()
-    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes)
+    listed = weights_list if slot == "training" else None
+    engine = Engine(Path(cache_dir), threads, embedding_cache_bytes, processes, listed)
     engine.warm_up(training=slot == "training")
     converter = PictureConverter()
     if slot == "inference":
         converter.start()
-    reporter.send("ready", {"device": engine.device_name, "architectures": sorted(ARCHITECTURES)})
+    about = {"device": engine.device_name, "architectures": engine.architectures, "refused": engine.refused}
+    reporter.send("ready", about)
     while True:
         assignment, work_dir = jobs.get()
         reporter.send(*_run(assignment, Path(work_dir), engine, converter, reporter))
@@ -110,8 +123,6 @@ def _run(
     assignment: dict[str, Any], work_dir: Path, engine: Engine, converter: PictureConverter, reporter: PipeReporter
 ) -> tuple[Any, ...]:
     """Run one job and return the message that ends it."""
-    import torch
-
     from axons_runner.context import Context
 
     try:
@@ -119,18 +130,22 @@ def _run(
         return "done", outcome.result, {name: str(path) for name, path in outcome.files.items()}
     except Stopped as stopped:
         return "stopped", stopped.reason
-    except Infrastructure as failure:
-        return "failed", failure.failure_class, failure.message, failure.detail
-    except JobFailure as failure:
-        return "failed", failure.failure_class, failure.message, ""
-    except (MemoryError, torch.OutOfMemoryError):
+    except Exception as error:
+        failure_class, sentence, detail = said_of(error)
+        return "failed", failure_class, no_memory(assignment) if failure_class == "out_of_memory" else sentence, detail
+
+
+def said_of(error: Exception) -> tuple[FailureClass, str, str]:
+    """Return (failure class, sentence for the learner, detail for the runner's log) of what ended a job."""
+    import torch
+
+    if isinstance(error, JobFailure):
+        return error.failure_class, error.message, error.detail if isinstance(error, Infrastructure) else ""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(w in str(error) for w in NO_MEMORY_WORDS):
         with contextlib.suppress(RuntimeError):
             torch.cuda.empty_cache()
-        return "failed", "out_of_memory", NO_MEMORY, ""
-    except Exception as error:
-        if any(words in str(error) for words in NO_MEMORY_WORDS):
-            return "failed", "out_of_memory", NO_MEMORY, ""
-        return "failed", "infrastructure", OUR_FAULT, traceback.format_exc()
+        return "out_of_memory", NO_MEMORY, ""
+    return "infrastructure", OUR_FAULT, "".join(traceback.format_exception(error))
 
 
 def _execute(assignment: dict[str, Any], engine: Engine, converter: PictureConverter, context: Any) -> Any:

@@ -11,14 +11,20 @@ import pytest
 import torch
 from torch.nn import functional
 
-from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, small_cnn
+from axons_runner.backbones import ARCHITECTURES, LITE0_CHANNELS, Classifier, architectures, small_cnn, untrained
 from axons_runner.context import Context, Every
-from axons_runner.data import Batches, augment, shuffled
+from axons_runner.data import Batches, TrainingSet, augment, shuffled
 from axons_runner.export import classifier_to_onnx, features_to_onnx, onnx_session
 from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.masks import decode_masks
+from axons_runner.segmentation_export import segmenter_to_onnx
+from axons_runner.segmenters import small_unet
+from axons_runner.tasks import segmentation
 from axons_runner.tasks.loop import Training
 from axons_runner.tasks.pixels import train_one_epoch
+from tests.runner.drawn import load_masked, masked_hyperparameters, masked_pack
 from tests.runner.synthetic import hyperparameters
+from tests.runner.test_segmentation_models import network as segmenter
 
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
@@ -87,23 +93,75 @@ def test_our_loop_and_a_plain_script_with_one_seed_give_the_same_loss_curve(tmp_
     assert listener.losses == pytest.approx(curve, rel=1e-2)
 
 
+def test_our_segmentation_and_a_plain_script_with_one_seed_give_the_same_loss_curve(
+    engine: Engine, tmp_path: Path
+) -> None:
+    source = load_masked(masked_pack(10, 2), tmp_path)
+    wanted = Hyperparameters.read(
+        masked_hyperparameters(epochs=2, batch_size=4, optimizer="sgd", learning_rate=0.1, augmentation=False)
+    )
+    listener = Listener()
+    context = Context(listener, tmp_path, metrics_clock=Every(0))  # a row for each step
+    segmentation.train_on(source, wanted, engine, context)
+    train, held_out = source.by_split["train"], source.by_split["validation"]
+
+    torch.manual_seed(wanted.seed)
+    theirs = small_unet(3).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1, momentum=0.9, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=6)
+    pixels, masks = (torch.from_numpy(read(source, train, 128)) for read in (TrainingSet.decode, decode_masks))
+    curve = []
+    for epoch in (1, 2):
+        theirs.train()
+        for chosen in torch.tensor(shuffled(10, wanted.seed, epoch)).split(4):
+            images = (pixels[chosen].permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+            loss = functional.cross_entropy(theirs(images), masks[chosen].long(), ignore_index=255)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            curve.append(loss.item())
+        theirs.eval()
+        some = (torch.from_numpy(source.decode(held_out, 128)).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+        truth = torch.from_numpy(decode_masks(source, held_out, 128)).long()
+        with torch.no_grad():
+            curve.append(functional.cross_entropy(theirs(some), truth, ignore_index=255).item())
+    assert len(curve) == len(listener.losses) == 8
+    assert curve[6] < 0.8 * curve[0], "there was something to learn"
+    assert listener.losses[0] == pytest.approx(curve[0], rel=LOSS_TOLERANCE)
+    assert listener.losses == pytest.approx(curve, rel=1e-2), "each step multiplies the difference of the one before"
+
+
 @pytest.mark.parametrize("architecture", architectures("classification"))
 def test_onnx_runtime_openvino_and_torch_agree_on_every_exportable_model(architecture: str, engine: Engine) -> None:
     torch.manual_seed(1)
     size = ARCHITECTURES[architecture]["image_size"]
-    if architecture == "small_cnn":
-        network = small_cnn(3)
-        network(torch.rand(8, 3, size, size))  # so that batch norm has statistics of its own
-    else:
+    if architecture == "efficientnet_lite0":
         network = Classifier(engine.backbone.features, LITE0_CHANNELS, 3)
-    images = torch.rand(4, 3, size, size) * 2 - 1
+    else:
+        network = untrained(architecture, 3)
+        with torch.no_grad():
+            network(torch.rand(4, 3, size, size))  # so that batch norm has statistics of its own
+    insist_that_all_agree(network.eval(), classifier_to_onnx(network, size), size)
+
+
+@pytest.mark.parametrize("architecture", architectures("segmentation"))
+def test_onnx_runtime_openvino_and_torch_agree_on_every_segmenter(architecture: str, engine: Engine) -> None:
+    size = ARCHITECTURES[architecture]["image_size"]
+    network = segmenter(architecture, engine)
+    insist_that_all_agree(network, segmenter_to_onnx(network, size, 3), size)
+
+
+def insist_that_all_agree(network: torch.nn.Module, exported: bytes, size: int) -> None:
+    """Fail unless both engines give the logits that torch gives for the same pictures."""
+    images = torch.rand(2, 3, size, size) * 2 - 1
     with torch.inference_mode():
-        expected = network.eval()(images).numpy()
-    exported = classifier_to_onnx(network, size)
+        expected = network(images).numpy()
     said = {
         "onnx runtime": onnx_session(exported, 1).run(["logits"], {"input": images.numpy()})[0],
         "openvino": _openvino(exported)({"input": images.numpy()})["logits"],
     }
+    assert np.abs(expected).max() > 0
     for name, logits in said.items():
         assert np.abs(logits - expected).max() <= LOGIT_TOLERANCE * np.abs(expected).max(), name
 

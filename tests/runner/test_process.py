@@ -34,7 +34,7 @@ def look():
     print(os.environ["OMP_WAIT_POLICY"], "torch" in sys.modules, flush=True)
     os._exit(0)
 worker.prepare = look
-worker.main(Pipe(), "training", "/nowhere", 1, 1 << 20)
+worker.main(Pipe(), "training", "/nowhere", 1, 1 << 20, 1, None)
 """
 
 

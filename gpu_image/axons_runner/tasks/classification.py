@@ -27,12 +27,14 @@ from axons_runner.explain import grad_cam, overlay
 from axons_runner.export import check_export, classifier_to_onnx
 from axons_runner.hyperparameters import Hyperparameters, fingerprint
 from axons_runner.metrics import classification_metrics, confident_mistakes
-from axons_runner.modelfile import FORMAT, MEAN, STD, LoadedModel, model_bytes, preprocessing
+from axons_runner.modelfile import FORMAT, LoadedModel, model_bytes, preprocessing
 from axons_runner.tasks.common import Outcome, add_sheet, checkpoint_of, fetch, hold_out, insist_on_the_classes
 from axons_runner.tasks.frozen import train_head
 from axons_runner.tasks.pixels import EVALUATION_BATCH, preview, train_network
 from axons_runner.tasks.pixels import evaluate as logits_of
+from axons_runner.team import assembled
 
+TASK = "classification"
 CHECKED_PICTURES = 8
 
 
@@ -47,7 +49,7 @@ def train_on(
     source: TrainingSet, settings: Hyperparameters, engine: Engine, context: Context, *, resume: Path | None = None
 ) -> Outcome:
     """Train on a set that is already here."""
-    if settings.architecture not in architectures("classification"):
+    if settings.architecture not in engine.architectures or settings.architecture not in architectures(TASK):
         raise InvalidInput(f"This runner does not know the architecture “{settings.architecture}”.")
     check_training_set(source, context)
     marker = fingerprint(settings, source.classes, source.manifest_sha256)
@@ -60,9 +62,9 @@ def train_on(
     else:
         plan = (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture)
         network = begin_network(settings, len(source.classes), engine)
-        logits = train_network(
-            network, source, settings, engine.device, context, fingerprint=marker, resume=resume, plan=plan
-        )
+        how: dict[str, Any] = {"fingerprint": marker, "resume": resume, "plan": plan}
+        with assembled(engine, source, settings, context, **how) as team:
+            logits = train_network(network, source, settings, engine.device, context, **how, team=team)
         sheet = preview(source, settings)
     validation = source.by_split["validation"]
     labels = source.labels(validation)
@@ -82,7 +84,7 @@ def begin_network(settings: Hyperparameters, classes: int, engine: Engine) -> Cl
     torch.manual_seed(settings.seed)
     network = untrained(settings.architecture, classes)
     if ARCHITECTURES[settings.architecture]["pretrained"] and settings.fine_tuning != "scratch":
-        network.features.load_state_dict(engine.backbone.features.state_dict())
+        network.features.load_state_dict(engine.published(settings.architecture), strict=False)
     return network
 
 
@@ -162,7 +164,7 @@ def model_card(
     """Return the content of model.json."""
     return {
         "format": FORMAT,
-        "task": "classification",
+        "task": TASK,
         "architecture": settings.architecture,
         "classes": source.classes,
         "preprocessing": preprocessing(settings.architecture),
@@ -180,9 +182,9 @@ def write_files(
     context: Context, *, frozen: bool,
 ) -> dict[str, Path]:  # fmt: skip
     """Write model.safetensors, model.json, model.onnx (checked against torch on real pictures) and metrics.json."""
-    size = card["preprocessing"]["image_size"]
-    exported = classifier_to_onnx(network, size)
-    images = sample_images(source, size).to(engine.device)
+    how = card["preprocessing"]
+    exported = classifier_to_onnx(network, how["image_size"])
+    images = sample_images(source, how).to(engine.device)
     with torch.inference_mode():
         logits = network(images)
     difference = check_export(exported, logits, images)
@@ -198,7 +200,7 @@ def write_files(
     return {name: context.work_dir / name for name in contents}
 
 
-def sample_images(source: TrainingSet, size: int) -> Tensor:
+def sample_images(source: TrainingSet, how: Mapping[str, Any]) -> Tensor:
     """Return a few validation pictures as the model sees them: (n, 3, size, size)."""
     some = source.by_split["validation"][:CHECKED_PICTURES]
-    return normalise(torch.from_numpy(source.decode(some, size)), MEAN, STD)
+    return normalise(torch.from_numpy(source.decode(some, how["image_size"])), how["mean"], how["std"])

@@ -15,10 +15,12 @@ from axons_runner.checkpoint import Position, UnusableCheckpoint, load_checkpoin
 from axons_runner.context import Context
 from axons_runner.errors import InvalidInput
 from axons_runner.hyperparameters import Hyperparameters
+from axons_runner.parallel import ALONE, Share, Team
 from axons_runner.tuning import USUAL, Plan
 
 MOMENTUM = 0.9
 PRETRAINED_RATE = 0.1  # of the learner's rate: published weights need small corrections, a new head large ones
+SMALLEST_SCALE = 1.0  # of the loss in float16: below it, gradients overflow as they are, 17 steps in a row
 STEP_THIRDS = 3  # the schedule "step" divides the rate by ten after each third
 
 
@@ -62,11 +64,13 @@ class Training:
     pretrained: nn.Module | None = None
     still: Sequence[nn.Module] = ()
     best: dict[str, Tensor] | None = None
+    team: Team = ALONE
     measure: str = "accuracy"  # what the best epoch is chosen by, in the words of the log
 
     def __post_init__(self) -> None:
         self.optimizer = make_optimizer(self.model, self.settings, self.pretrained)
         self.learning = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.scaler = torch.amp.GradScaler(self.learning[0].device.type, enabled=self.plan.scales)
 
     @property
     def learning_rate(self) -> float:
@@ -100,17 +104,27 @@ class Training:
         for module in self.still:
             module.eval()
 
-    def step(self, loss: Tensor) -> float:
-        """Make one optimizer step and return the loss. Raises InvalidInput when it is no longer a number."""
-        value = self.insist_on_a_number(loss.item())  # note: on a GPU this is a sync point
+    def step(self, loss: Tensor, share: Share | None = None) -> float:
+        """Make one optimizer step and return the loss. Raises InvalidInput when it is no longer a number.
+
+        ``share`` is how much of the batch the loss is of, where other processes have the rest.
+        """
+        shown = loss if share is None else share.mean(loss)
+        value = self.insist_on_a_number(shown.item())  # note: on a GPU this is a sync point
+        if share is not None:
+            loss = share.to_learn(loss)
         rate = self.learning_rate
         for group in self.optimizer.param_groups:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.settings.gradient_clip:
+            self.scaler.unscale_(self.optimizer)  # the bound is one of the gradients themselves
             nn.utils.clip_grad_norm_(self.learning, self.settings.gradient_clip, foreach=True)
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)  # not where a gradient was too large for float16: then the scale is halved
+        self.scaler.update()
+        if self.plan.scales and self.scaler.get_scale() < SMALLEST_SCALE:
+            raise self.lost("gradients were")
         self.position.step += 1
         self.position.batch += 1
         return value
@@ -118,11 +132,15 @@ class Training:
     def insist_on_a_number(self, loss: float) -> float:
         """Return the loss. Raises InvalidInput when it is infinite or not a number."""
         if not math.isfinite(loss):
-            raise InvalidInput(
-                f"The loss was no longer a number after {self.position.step} steps, so training stopped. The "
-                f"learning rate of {self.settings.learning_rate:g} is probably too high for this model; try a tenth."
-            )
+            raise self.lost("loss was")
         return loss
+
+    def lost(self, what: str) -> InvalidInput:
+        """Return the failure of a training whose numbers have left the finite."""
+        return InvalidInput(
+            f"The {what} no longer a number after {self.position.step} steps, so training stopped. The "
+            f"learning rate of {self.settings.learning_rate:g} is probably too high for this model; try a tenth."
+        )
 
     def end_epoch(self) -> None:
         """Move on to the first batch of the next epoch."""
@@ -155,7 +173,7 @@ class Training:
         """Write a checkpoint and return (step, epoch)."""
         save_checkpoint(
             path, model=self.model, optimizer=self.optimizer, position=self.position, fingerprint=self.fingerprint,
-            plan=self.plan, best=self.best,
+            plan=self.plan, best=self.best, scaler=self.scaler,
         )  # fmt: skip
         return self.position.step, self.position.epoch
 
@@ -165,7 +183,7 @@ class Training:
             return
         try:
             self.position, self.best = load_checkpoint(
-                path, model=self.model, optimizer=self.optimizer, fingerprint=self.fingerprint
+                path, model=self.model, optimizer=self.optimizer, fingerprint=self.fingerprint, scaler=self.scaler
             )
             context.log(f"Continuing after step {self.position.step}, in epoch {self.position.epoch}.")
         except UnusableCheckpoint as problem:
@@ -179,21 +197,27 @@ class Running:
         self.reset()
 
     def reset(self) -> None:
-        self.loss, self.hits, self.count, self.since = 0.0, 0, 0, time.monotonic()
+        self.loss, self.hits, self.count, self.since = 0.0, self.nothing(), 0, time.monotonic()
 
-    def add(self, loss: float, logits: Tensor, labels: Tensor) -> None:
-        """Count one batch."""
-        self.loss += loss * len(labels)
-        self.count += len(labels)
-        self.compare(logits.detach(), labels)
+    def nothing(self) -> Tensor:
+        """Return what is right of no picture at all."""
+        return torch.tensor(0)
 
-    def compare(self, logits: Tensor, labels: Tensor) -> None:
-        """Count what was right in one batch."""
-        self.hits += int((logits.argmax(1) == labels).sum())
+    def add(self, loss: float, logits: Tensor, labels: Tensor, share: Share | None = None) -> None:
+        """Count one batch, of which ``share`` is here."""
+        count = len(labels) if share is None else share.pictures
+        self.loss += loss * count
+        self.count += count
+        found = self.compare(logits.detach(), labels)
+        self.hits += found if share is None else share.team.total(found)
+
+    def compare(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return what was right in one batch, as :meth:`scores` counts it."""
+        return (logits.argmax(1) == labels).sum().cpu()
 
     def scores(self) -> dict[str, float]:
         """Return the scores of a row of the curve."""
-        return {"accuracy": self.hits / self.count}
+        return {"accuracy": int(self.hits) / self.count}
 
     def report(self, context: Context, training: Training) -> None:
         """Send the means as one row of the training curve and start anew."""

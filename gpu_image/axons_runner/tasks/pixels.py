@@ -15,7 +15,7 @@ from axons_runner.backbones import ARCHITECTURES, Classifier, learning_parts
 from axons_runner.context import Context
 from axons_runner.data import Batches, PixelTable, TrainingSet
 from axons_runner.hyperparameters import Hyperparameters
-from axons_runner.modelfile import MEAN, STD
+from axons_runner.parallel import ALONE, Team
 from axons_runner.tasks.loop import Running, Training, make_criterion
 from axons_runner.tuning import USUAL, Plan
 
@@ -24,33 +24,44 @@ EVALUATION_BATCH = 64
 
 def train_network(
     model: Classifier, source: TrainingSet, settings: Hyperparameters, device: torch.device, context: Context, *,
-    fingerprint: str, resume: Path | None, plan: Plan = USUAL,
+    fingerprint: str, resume: Path | None, plan: Plan = USUAL, team: Team = ALONE,
 ) -> Tensor:  # fmt: skip
-    """Train ``model`` and return its logits (n, classes) on the validation pictures. Raises Stopped, InvalidInput."""
+    """Train ``model`` and return its logits (n, classes) on the validation pictures. Raises Stopped, InvalidInput.
+
+    In a ``team`` process 0 alone looks at the validation pictures; the others return nothing.
+    """
     train, validation = source.by_split["train"], source.by_split["validation"]
-    size = ARCHITECTURES[settings.architecture]["image_size"]
+    about = ARCHITECTURES[settings.architecture]
+    size, mean, std = about["image_size"], about["mean"], about["std"]
     data_loader = Batches(
-        PixelTable(source, train, size, context.work_dir), source.labels(train), settings.batch_size, MEAN, STD,
+        PixelTable(source, train, size, context.work_dir), source.labels(train), settings.batch_size, mean, std,
         seed=settings.seed, augmentation=settings.augmentation, variations=variations(settings), device=device,
+        team=team,
     )  # fmt: skip
     held_out = Batches(
-        PixelTable(source, validation, size, context.work_dir), source.labels(validation), EVALUATION_BATCH, MEAN, STD,
+        PixelTable(source, validation, size, context.work_dir), source.labels(validation), EVALUATION_BATCH, mean, std,
         shuffle=False, device=device,
     )  # fmt: skip
     pretrained, still = learning_parts(model, settings)
     plan.place(model, device)
     criterion = make_criterion(settings, source.labels(train), len(source.classes)).to(device)
-    training = Training(model, settings, len(data_loader), fingerprint, plan, pretrained=pretrained, still=still)
+    training = Training(
+        model, settings, len(data_loader), fingerprint, plan, pretrained=pretrained, still=still, team=team
+    )
     training.resume(resume, context)
-    logits, labels = torch.empty(0), held_out.labels
+    learner = team.join(model)
+    logits, labels, accuracy, loss = torch.empty(0), held_out.labels, 0.0, 0.0
     while not training.over:
         epoch = training.position.epoch
         context.progress("training", epoch - 1, settings.epochs, "epochs")
-        train_one_epoch(model, criterion, training, data_loader, epoch, context)
-        logits = evaluate(model, held_out, context, training.save)
+        train_one_epoch(learner, criterion, training, data_loader, epoch, context)
+        if team.rank == 0:
+            logits = evaluate(model, held_out, context, training.save)
+            loss = float(functional.cross_entropy(logits, labels))
+            accuracy = int((logits.argmax(1) == labels).sum()) / len(labels)
         training.end_epoch()
-        loss = training.insist_on_a_number(float(functional.cross_entropy(logits, labels)))
-        accuracy = int((logits.argmax(1) == labels).sum()) / len(labels)
+        accuracy, loss = team.told(accuracy, loss)
+        training.insist_on_a_number(loss)
         context.metrics(
             step=training.position.step,
             epoch=float(epoch),
@@ -61,6 +72,8 @@ def train_network(
         )
         training.judge(accuracy, loss)
         context.after_step(training.save, epoch_end=not training.over)
+    if team.rank:
+        return logits
     context.progress("training", settings.epochs, settings.epochs, "epochs")
     training.keep_best(context)
     if not len(logits) or training.position.stale:  # resumed after the last epoch, or back at an earlier one
@@ -77,10 +90,11 @@ def train_one_epoch(
     running = running or Running()
     training.learn()
     for images, labels in data_loader:
+        share = training.team.share(criterion, labels)
         with training.plan.computing(images.device):
             logits = model(training.plan.arrange(images))
         loss = criterion(logits.float(), labels)
-        running.add(training.step(loss), logits, labels)
+        running.add(training.step(loss, share), logits, labels, share)
         if context.metrics_clock():
             running.report(context, training)
             context.progress("training", round(training.epoch, 3), training.settings.epochs, "epochs")

@@ -16,6 +16,7 @@ from axons_runner.data import Batches, TrainingSet
 from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.masks import NOT_COUNTED, MaskedBatches, MaskedTable, class_pixels
 from axons_runner.modelfile import MEAN, STD
+from axons_runner.parallel import ALONE, Team
 from axons_runner.segmentation_metrics import empty_confusion, mean_iou, pixel_accuracy, pixel_confusion
 from axons_runner.segmenters import Segmenter
 from axons_runner.tasks.loop import Running, Training
@@ -56,59 +57,70 @@ class PixelRunning(Running):
         self.classes = classes
         super().__init__()
 
-    def reset(self) -> None:
-        super().reset()
-        self.matrix = empty_confusion(self.classes)
+    def nothing(self) -> Tensor:
+        return empty_confusion(self.classes)
 
-    def compare(self, logits: Tensor, labels: Tensor) -> None:
-        self.matrix += pixel_confusion(logits.argmax(1), labels, self.classes).cpu()
+    def compare(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return pixel_confusion(logits.argmax(1), labels, self.classes).cpu()
 
     def scores(self) -> dict[str, float]:
-        return {"accuracy": pixel_accuracy(self.matrix), "miou": mean_iou(self.matrix)}
+        return {"accuracy": pixel_accuracy(self.hits), "miou": mean_iou(self.hits)}
 
 
 def train_segmenter(
     model: Segmenter, source: TrainingSet, settings: Hyperparameters, device: torch.device, context: Context, *,
-    fingerprint: str, resume: Path | None, plan: Plan = USUAL,
-) -> Measured:  # fmt: skip
-    """Train ``model`` and return what it was measured on the validation pictures. Raises Stopped, InvalidInput."""
+    fingerprint: str, resume: Path | None, plan: Plan = USUAL, team: Team = ALONE,
+) -> Measured | None:  # fmt: skip
+    """Train ``model`` and return what it was measured on the validation pictures. Raises Stopped, InvalidInput.
+
+    In a ``team`` process 0 alone looks at the validation pictures; the others return None.
+    """
     train, classes = source.by_split["train"], len(source.classes)
     size = ARCHITECTURES[settings.architecture]["image_size"]
     data_loader = MaskedBatches(
         MaskedTable(source, train, size, context.work_dir), source.labels(train), settings.batch_size, MEAN, STD,
         seed=settings.seed, augmentation=settings.augmentation, variations=variations(settings), device=device,
+        team=team,
     )  # fmt: skip
     held_out = evaluation_batches(source, source.by_split["validation"], size, context, device)
     plan.place(model, device)
     criterion = PixelLoss(class_weights(source, settings, size), settings.label_smoothing).to(device)
     if is_frozen(settings):  # the backbone is the warm one of all jobs: only the head is trained, saved and resumed
-        training = Training(model.head, settings, len(data_loader), fingerprint, plan, measure="mean IoU")
+        training = Training(model.head, settings, len(data_loader), fingerprint, plan, team=team, measure="mean IoU")
     else:
         pretrained, still = learning_parts(model, settings)
         training = Training(
-            model, settings, len(data_loader), fingerprint, plan, pretrained=pretrained, still=still, measure="mean IoU"
-        )
+            model, settings, len(data_loader), fingerprint, plan, pretrained=pretrained, still=still, team=team,
+            measure="mean IoU",
+        )  # fmt: skip
     training.resume(resume, context)
+    learner = team.join(model)
+    miou, loss = 0.0, 0.0
     measured: Measured | None = None
     while not training.over:
         epoch = training.position.epoch
         context.progress("training", epoch - 1, settings.epochs, "epochs")
-        train_one_epoch(model, criterion, training, data_loader, epoch, context, PixelRunning(classes))
-        measured = evaluate(model, held_out, classes, context, save=training.save)
+        train_one_epoch(learner, criterion, training, data_loader, epoch, context, PixelRunning(classes))
+        if team.rank == 0:
+            measured = evaluate(model, held_out, classes, context, save=training.save)
+            miou, loss = mean_iou(measured.matrix), measured.loss
         training.end_epoch()
-        training.insist_on_a_number(measured.loss)
-        miou = mean_iou(measured.matrix)
-        context.metrics(
-            step=training.position.step,
-            epoch=float(epoch),
-            split="validation",
-            loss=measured.loss,
-            accuracy=pixel_accuracy(measured.matrix),
-            miou=miou,
-            count=len(held_out.labels),
-        )
-        training.judge(miou, measured.loss)
+        miou, loss = team.told(miou, loss)
+        training.insist_on_a_number(loss)
+        if measured is not None:
+            context.metrics(
+                step=training.position.step,
+                epoch=float(epoch),
+                split="validation",
+                loss=loss,
+                accuracy=pixel_accuracy(measured.matrix),
+                miou=miou,
+                count=len(held_out.labels),
+            )
+        training.judge(miou, loss)
         context.after_step(training.save, epoch_end=not training.over)
+    if team.rank:
+        return None
     context.progress("training", settings.epochs, settings.epochs, "epochs")
     training.keep_best(context)
     if measured is None or training.position.stale:  # resumed after the last epoch, or back at an earlier one

@@ -35,6 +35,7 @@ from axons_runner.tasks.common import Outcome, add_sheet, checkpoint_of, fetch, 
 from axons_runner.tasks.pixels import preview
 from axons_runner.tasks.scenes import Measured, evaluation_batches, train_segmenter
 from axons_runner.tasks.scenes import evaluate as measure
+from axons_runner.team import assembled
 
 TASK = "segmentation"
 CHECKED_PICTURES = 4
@@ -55,11 +56,14 @@ def train_on(
         raise InvalidInput(f"This runner does not know the architecture “{settings.architecture}” for segmentation.")
     check_training_set(source, context)
     network = begin_network(settings, len(source.classes), engine)
-    measured = train_segmenter(
-        network, source, settings, engine.device, context, resume=resume,
-        fingerprint=fingerprint(settings, source.classes, source.manifest_sha256),
-        plan=(resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture),
-    )  # fmt: skip
+    how: dict[str, Any] = {
+        "fingerprint": fingerprint(settings, source.classes, source.manifest_sha256),
+        "resume": resume,
+        "plan": (resume and checkpoint_plan(resume)) or engine.plans.get(settings.architecture),
+    }
+    with assembled(engine, source, settings, context, **how) as team:
+        measured = train_segmenter(network, source, settings, engine.device, context, **how, team=team)
+    assert measured is not None, "process 0 measures"
     validation = [source.pictures[i].sha256 for i in source.by_split["validation"]]
     metrics = figures(measured, source.classes)
     metrics["mistakes"] = worst_pictures(measured.by_picture, validation)

@@ -41,7 +41,7 @@ MAX_MANIFEST_BYTES = 1 << 20
 Floats = NDArray[np.float32]
 
 
-def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_cache_bytes: int) -> None:
+def main(pipe: Connection, slot: str, cache_dir: str, *_: object) -> None:
     """Run jobs until the parent is gone."""
     clock.sleep_under_faketime()
     for signum in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +50,7 @@ def main(pipe: Connection, slot: str, cache_dir: str, threads: int, embedding_ca
     jobs: queue.SimpleQueue[tuple[dict[str, Any], str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
     cache = DiskCache(Path(cache_dir) / slot, 64 << 20)
-    reporter.send("ready", {"device": "cpu", "architectures": ["small_cnn"]})
+    reporter.send("ready", {"device": "cpu", "architectures": ["small_cnn"], "refused": []})
     while True:
         assignment, work_dir = jobs.get()
         reporter.send(*_run(assignment, Context(reporter, Path(work_dir)), cache))
