@@ -20,6 +20,16 @@ if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = f"{os.environ['AXONS_TEST_SCRATCH']}/test.sqlite3"
 
 
+@pytest.fixture(autouse=True)
+def lines_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test changed is seen at once; `test_forecast.py` is about what is remembered."""
+    from axons_service.jobs import forecast
+
+    forecast._lately.clear()
+    monkeypatch.setattr(forecast, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecast, "LONG_SECONDS", 0.0)
+
+
 @pytest.fixture
 def campus(db: None) -> Lms:
     """A registered LMS."""

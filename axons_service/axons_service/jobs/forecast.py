@@ -1,9 +1,11 @@
 """What was read of a pool's line at one moment, and when its places start."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from statistics import median
+from threading import RLock
 
 from django.utils import timezone
 
@@ -15,11 +17,12 @@ from axons_service.jobs.allowance import claimable_count
 from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
-from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times, way_of
+from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times, way_in, way_of
 from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
 
-LONG = 500  # a line of more jobs is read again only after LONG_SECONDS
+FRESH_SECONDS = 1.0  # a line is read again only after so long, however many look and join
+LONG = 500  # one of more jobs, after LONG_SECONDS
 LONG_SECONDS = 2.0
 
 
@@ -29,26 +32,38 @@ class Forecast:
     def __init__(self, pool: Pool, *, is_inference: bool) -> None:
         self.read_at = time.monotonic()
         self.pool = pool
-        kinds = JOB_KINDS[is_inference]
+        self._lock = RLock()
+        self._kinds = kinds = JOB_KINDS[is_inference]
         self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
         waiting = _waiting(pool.pk, kinds, self._courses)
         lines = [in_order(job for job in waiting if job.key[1] == kind) for kind in kinds]
         first, second = lines[0], lines[1] if len(lines) > 1 else []
         self.order = alternating(first, second)
-        self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
         self._measured = run_times(pool.pk, kinds)
         self._begin = start_times(pool) if provider_of(pool).starts_runners else None
         self.slots = self._slots(pool, is_inference)
-        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
+        self._arrange()
         limited = {course.limits_id for course in self._courses.values() if course.limits.max_running is not None}
         self._running = course_trainings(limited) if limited else {}
 
+    def knows(self, job: Job) -> bool:
+        """Whether the job's course was there when the line was read."""
+        return job.turn is None or job.turn.course_turn_id in self._courses
+
     def position(self, job: Job) -> int:
-        """1 is next. A job that came after the line was read is placed by the same rules."""
-        return self.positions.get(job.pk) or self._newcomer(job)
+        """1 is next. A job that came after the line was read is placed by the same rules, before those who come then."""
+        with self._lock:
+            known = self.positions.get(job.pk)
+            if known is None:
+                known = self._newcomer(job)
+                if len(self.order) <= LONG:
+                    self.order.insert(known - 1, self._joined(job))
+                    self._arrange()
+            return known
 
     def estimate(self, position: int) -> Estimate:
-        return self._estimates.of(position - 1)
+        with self._lock:
+            return self._estimates.of(position - 1)
 
     def measured(self, position: int) -> Measured | None:
         """The fewest run times that the estimate of this position rests on."""
@@ -64,6 +79,20 @@ class Forecast:
     def running(self, limits: CourseLimits) -> int:
         """Trainings of a course with a limit that run now, in any pool."""
         return self._running.get(limits.pk, 0)
+
+    def _arrange(self) -> None:
+        """Number the line and estimate it."""
+        self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
+        first, *second = ([self._work(job) for job in self.order if job.key[1] == kind] for kind in self._kinds)
+        self._estimates = Estimates(first, second[0] if second else [], self.slots)
+
+    def _joined(self, job: Job) -> Waiting:
+        key: WorkKey = (job.spec_id, job.kind, way_in(job.hyperparameters))
+        if job.turn is None:
+            return Waiting(job.pk, key, job.created_at, job.attempt > 0)
+        course = self._courses[job.turn.course_turn_id]
+        turn = (job.turn.pk, job.turn.served_at, course.pk, course.served_at)
+        return Waiting(job.pk, key, job.created_at, job.attempt > 0, *turn)
 
     def _work(self, job: Waiting) -> Work:
         measured = self._measured.of(job.key)
@@ -128,19 +157,19 @@ class Forecast:
         return Measures(run=self._measured.mean(JOB_KINDS[False]), start=start)
 
 
-_long: dict[tuple[int, bool], Forecast] = {}
+_lately: dict[tuple[int, bool], Forecast] = {}
 
 
-def forecast(pool: Pool, *, is_inference: bool) -> Forecast:
-    """The line; a long one as it was at most LONG_SECONDS ago, so that many who look do not each read it."""
-    known = _long.get((pool.pk, is_inference))
-    if known is not None and time.monotonic() - known.read_at < LONG_SECONDS:
-        return known
-    fresh = Forecast(pool, is_inference=is_inference)
-    _long.pop((pool.pk, is_inference), None)
-    if len(fresh.order) > LONG:
-        _long[pool.pk, is_inference] = fresh
-    return fresh
+def forecast(pool: Pool, jobs: Iterable[Job], *, is_inference: bool) -> Forecast:
+    """The line in which these jobs are, as it was a moment ago, so that many who look do not each read it."""
+    key = (pool.pk, is_inference)
+    known = _lately.get(key)
+    if known is not None:
+        fresh_seconds = LONG_SECONDS if len(known.order) > LONG else FRESH_SECONDS
+        if time.monotonic() - known.read_at < fresh_seconds and all(known.knows(job) for job in jobs):
+            return known
+    _lately[key] = Forecast(pool, is_inference=is_inference)
+    return _lately[key]
 
 
 def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> list[Waiting]:

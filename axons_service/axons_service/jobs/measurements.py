@@ -1,9 +1,10 @@
 """What was measured of a pool: run times of finished work, and how long its machines take to start."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from statistics import fmean
+from typing import Any
 
 from django.db.models import TextField, Value
 from django.db.models.fields.json import KeyTextTransform
@@ -16,6 +17,7 @@ from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.states import State
 
 MEASURED = 200  # newest finished jobs of a kind that count
+WAY = ("architecture", "fine_tuning")
 STARTED = 50  # newest machines that count
 
 
@@ -47,8 +49,13 @@ class RunTimes:
 
 def way_of(hyperparameters: str) -> Concat:
     """How a job computes, as far as its run time hangs on it: the network, and what of it learns."""
-    parts = [KeyTextTransform(name, hyperparameters) for name in ("architecture", "fine_tuning")]
+    parts = [KeyTextTransform(name, hyperparameters) for name in WAY]
     return Concat(parts[0], Value(" "), parts[1], output_field=TextField())
+
+
+def way_in(hyperparameters: Mapping[str, Any]) -> str:
+    """What `way_of` says of these hyperparameters."""
+    return " ".join(str(hyperparameters.get(name) or "") for name in WAY)
 
 
 def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:

@@ -84,8 +84,10 @@ class Bell:
         }
         async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as listening:
             await listening.execute(f"LISTEN {CHANNEL}")
-            async for _ in listening.notifies(timeout=10):
-                self._ring()
+            self._ring()  # whatever was said before we listened
+            while self._waiters:
+                async for _ in listening.notifies(timeout=10):
+                    self._ring()
 
 
 def _dispatched_mark() -> dict[str, Any]:

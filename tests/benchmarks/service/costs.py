@@ -1,6 +1,6 @@
-"""What the path of one job costs, in processor time and statements: `python -m tests.benchmarks.service.costs [FOLDER …]`.
+"""What the path of one job costs: `python -m tests.benchmarks.service.costs [FOLDER …]`.
 
-On the PostgreSQL and RabbitMQ of `make services`. Each FOLDER is a checkout whose service is measured (none: this one),
+In statements and processor time, on the PostgreSQL and RabbitMQ of `make services`. Each FOLDER is a checkout whose service is measured (none: this one),
 the first is the one that the others are compared with; rounds alternate between them, so that whatever else runs on the
 machine troubles all alike. Processor time, not the clock: of this process for the service, of the server's processes
 for PostgreSQL. Requests go through the ASGI application in process, without a socket.
@@ -24,8 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = 6
-JOBS = 30
+ROUNDS = 4
+JOBS = 25
 STEPS = ("submission", "dispatch", "claim", "heartbeat", "finish", "claim of nothing", "/health/live")
 
 
@@ -41,7 +41,11 @@ def main(folders: list[str]) -> int:
     for tree in measured:
         tree.close()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; {ROUNDS} rounds of {JOBS} jobs each, best round")
-    print(f"{'step':18}" + "".join(f"{'statements':>12}{'service ms':>12}{'database ms':>13}" for _ in measured) + "  ratios")
+    print(
+        f"{'step':18}"
+        + "".join(f"{'statements':>12}{'service ms':>12}{'database ms':>13}" for _ in measured)
+        + "  ratios"
+    )
     for step in STEPS:
         first = measured[0].best(step)
         line = f"{step:18}"
@@ -50,7 +54,7 @@ def main(folders: list[str]) -> int:
             line += f"{statements:>12.1f}{service:>12.2f}{database:>13.2f}"
         for tree in measured[1:]:
             pairs = [mine / his for mine, his in zip(tree.totals(step), measured[0].totals(step), strict=True) if his]
-            line += f"  {statistics.median(pairs):.2f} (statements {tree.best(step)[0] / (first[0] or 1):.2f})"
+            line += f"  {statistics.median(pairs):.2f} ({tree.best(step)[0] / (first[0] or 1):.2f})"
         print(line)
     return 0
 
@@ -68,7 +72,8 @@ class _Tree:
         self._rounds: list[dict[str, list[float]]] = []
 
     def round(self, *, keep: bool) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._process.stdin.write("round\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
