@@ -35,10 +35,7 @@ class Forecast:
         self._lock = RLock()
         self._kinds = kinds = JOB_KINDS[is_inference]
         self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
-        waiting = _waiting(pool.pk, kinds, self._courses)
-        lines = [in_order(job for job in waiting if job.key[1] == kind) for kind in kinds]
-        first, second = lines[0], lines[1] if len(lines) > 1 else []
-        self.order = alternating(first, second)
+        self._waiting = _waiting(pool.pk, kinds, self._courses)
         self._measured = run_times(pool.pk, kinds)
         self._begin = start_times(pool) if provider_of(pool).starts_runners else None
         self.slots = self._slots(pool, is_inference)
@@ -51,15 +48,14 @@ class Forecast:
         return job.turn is None or job.turn.course_turn_id in self._courses
 
     def position(self, job: Job) -> int:
-        """1 is next. A job that came after the line was read is placed by the same rules, before those who come then."""
+        """1 is next. A job that came after the line was read is placed by the same rules."""
         with self._lock:
-            known = self.positions.get(job.pk)
-            if known is None:
-                known = self._newcomer(job)
-                if len(self.order) <= LONG:
-                    self.order.insert(known - 1, self._joined(job))
-                    self._arrange()
-            return known
+            if job.pk not in self.positions:
+                if len(self.order) > LONG:
+                    return self._newcomer(job)
+                self._waiting.append(self._joined(job))  # who comes then sees it
+                self._arrange()
+            return self.positions[job.pk]
 
     def estimate(self, position: int) -> Estimate:
         with self._lock:
@@ -81,10 +77,12 @@ class Forecast:
         return self._running.get(limits.pk, 0)
 
     def _arrange(self) -> None:
-        """Number the line and estimate it."""
+        """Put the line in order and estimate it."""
+        first, *others = (in_order(job for job in self._waiting if job.key[1] == kind) for kind in self._kinds)
+        second = others[0] if others else []
+        self.order = alternating(first, second)
         self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
-        first, *second = ([self._work(job) for job in self.order if job.key[1] == kind] for kind in self._kinds)
-        self._estimates = Estimates(first, second[0] if second else [], self.slots)
+        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
 
     def _joined(self, job: Job) -> Waiting:
         key: WorkKey = (job.spec_id, job.kind, way_in(job.hyperparameters))
@@ -102,7 +100,7 @@ class Forecast:
         return Work(job.key[1], measured, limits.pk, limits.max_running)
 
     def _newcomer(self, job: Job) -> int:
-        """Where a job belongs that is not in the line as it was read: behind its own, and in its learner's turn."""
+        """Where a job belongs that is not in a long line: behind its own, and in its learner's turn."""
         turn = job.turn
         own = [each for each in self.order if turn is not None and each.course == turn.course_turn_id]
         rounds: dict[int, int] = {}

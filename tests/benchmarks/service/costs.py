@@ -24,7 +24,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = 4
+ROUNDS = 5
 JOBS = 25
 STEPS = ("submission", "dispatch", "claim", "heartbeat", "finish", "claim of nothing", "/health/live")
 

@@ -50,6 +50,7 @@ def events_append(*, project_id: UUID, job: Job | None, items: list[(tuple[str, 
         if not Job.objects.filter(pk=job.pk).update(event_seq=F("event_seq") + len(items)):
             return []
         last, attempt = Job.objects.values_list("event_seq", "attempt").get(pk=job.pk)
+        job.event_seq = last
     list(Project.objects.select_for_update(no_key=True).filter(pk=project_id).values_list("pk"))
     seq = last - len(items)
     return Event.objects.bulk_create(
@@ -93,6 +94,7 @@ def _appended(
     with connection.cursor() as cursor:
         cursor.execute(APPEND.format(first=first), [*parameters, project_id, job.pk, len(items), now, kinds, texts])
         rows = cursor.fetchall()
+    job.event_seq = rows[-1][1] if rows else job.event_seq
     return [
         Event(id=pk, project_id=project_id, job=job, seq=seq, attempt=attempt, kind=kind, data=data, created_at=now)
         for (pk, seq, attempt), (kind, data) in zip(rows, items, strict=False)
