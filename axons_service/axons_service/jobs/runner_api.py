@@ -34,7 +34,7 @@ from axons_service.jobs.services import (
     job_claim,
 )
 from axons_service.jobs.services.claims import lease_seconds, token_hash
-from axons_service.jobs.waiting import bell
+from axons_service.jobs.waiting import Able, bell
 from axons_service.operations.problems import Problem, ProblemSerializer
 from axons_service.operations.rates import rate_check
 from axons_service.sites.authentication import bearer
@@ -61,17 +61,21 @@ class ClaimView(AsyncAPIView):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
         about = body["runner"]
+        able = Able(pool.pk, tuple(sorted(about["slots"])), tuple(sorted(about["architectures"])))
         runner: Runner | None = None
+        more = False
         deadline = time.monotonic() + min(body["wait"], MAX_WAIT_SECONDS)
         while True:
-            ring = bell().next_ring()
+            heard = bell().heard(able)
             runner, found = await self._attempt(pool, runner, about)
+            if more if found is not None else runner.state == Runner.State.STOPPING:
+                bell().wake(able)
             left = deadline - time.monotonic()
             if found is not None:
                 return Response(found)
             if left <= 0:
                 return Response(status=204)
-            await bell().wait(ring, left)
+            more = await bell().wait(able, heard, left)
 
     async def _attempt(self, pool: Pool, runner: Runner | None, about: dict[str, Any]) -> "Found":
         """Claim once. When the runner hangs up meanwhile, what it would have got is given back."""

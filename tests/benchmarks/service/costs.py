@@ -1,9 +1,9 @@
 """What the path of one job costs: `python -m tests.benchmarks.service.costs [FOLDER …]`.
 
-In statements and processor time, on the PostgreSQL and RabbitMQ of `make services`. Each FOLDER is a checkout whose service is measured (none: this one),
-the first is the one that the others are compared with; rounds alternate between them, so that whatever else runs on the
-machine troubles all alike. Processor time, not the clock: of this process for the service, of the server's processes
-for PostgreSQL. Requests go through the ASGI application in process, without a socket.
+In statements and processor time, on the PostgreSQL and RabbitMQ of `make services`. Each FOLDER is a checkout whose
+service is measured (none: this one), the first is the one that the others are compared with; rounds alternate between
+them, so that whatever else runs on the machine troubles all alike. Processor time, not the clock: of this process for
+the service, of the server's processes for PostgreSQL. Requests go through the ASGI application, without a socket.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def job_dispatch(*, job_id: UUID) -> bool:
         moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now(), turn=turn)
         if moved:
             turn_wait(turn=turn, since=job.created_at)
-            waiting.claimers_notify()
+            waiting.claimers_notify(job.pool_id)
     if moved:
         pool_scale_for_work(pool_id=job.pool_id)
     return moved
