@@ -23,9 +23,11 @@ if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
 @pytest.fixture(autouse=True)
 def lines_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test changed is seen at once; `test_forecast.py` is about what is remembered."""
-    from axons_service.jobs import forecast
+    from axons_service.jobs import forecast, measurements
 
     forecast._lately.clear()
+    measurements._lately.clear()
+    monkeypatch.setattr(measurements, "KEPT_SECONDS", 0.0)
     monkeypatch.setattr(forecast, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(forecast, "LONG_SECONDS", 0.0)
 

@@ -17,7 +17,7 @@ from axons_service.jobs.allowance import claimable_count
 from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
-from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times, way_in, way_of
+from axons_service.jobs.measurements import JOB_KINDS, WAY, run_times, start_times, way, way_of
 from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
 
@@ -85,7 +85,7 @@ class Forecast:
         self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
 
     def _joined(self, job: Job) -> Waiting:
-        key: WorkKey = (job.spec_id, job.kind, way_in(job.hyperparameters))
+        key: WorkKey = (job.spec_id, job.kind, way(job.hyperparameters.get(name) for name in WAY))
         if job.turn is None:
             return Waiting(job.pk, key, job.created_at, job.attempt > 0)
         course = self._courses[job.turn.course_turn_id]
@@ -175,16 +175,16 @@ def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> 
         "pk",
         "spec",
         "kind",
-        way_of("hyperparameters"),
         "created_at",
         "attempt",
         "turn",
         "turn__served_at",
         "turn__course_turn",
+        *way_of("hyperparameters"),
     )
     found: list[Waiting] = []
-    for pk, spec, kind, way, created_at, attempt, turn, served_at, course in rows:
-        key: WorkKey = (spec, kind, way)
+    for pk, spec, kind, created_at, attempt, turn, served_at, course, *values in rows:
+        key: WorkKey = (spec, kind, way(values))
         if turn is None or course not in courses:
             found.append(Waiting(pk, key, created_at, attempt > 0))
         else:
@@ -201,12 +201,12 @@ def _held(pool_id: int, is_inference: bool) -> dict[int, tuple[WorkKey, datetime
         "runner",
         "job__spec",
         "job__kind",
-        way_of("job__hyperparameters"),
         "started_at",
         "job__turn__course_turn__limits",
+        *way_of("job__hyperparameters"),
     )
     return {
-        runner: ((spec, kind, way), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
-        for runner, spec, kind, way, started_at, limits in living
+        runner: ((spec, kind, way(values)), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
+        for runner, spec, kind, started_at, limits, *values in living
         if runner is not None
     }

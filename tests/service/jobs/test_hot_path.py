@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from axons_service.compute.models import CourseLimits, Pool
 from axons_service.exercises.models import Exercise, Project
-from axons_service.jobs import forecast
+from axons_service.jobs import forecast, measurements
 from axons_service.jobs.models import CourseTurn, Event, Job, LearnerTurn
 from axons_service.jobs.queue import places
 from axons_service.jobs.services import event_append, job_create, job_dispatch
@@ -220,3 +220,21 @@ def test_serving_one_learner_leaves_the_others_of_the_course_waiting(world: Worl
     assert CourseTurn.objects.get().waiting_since is not None
     assert world.claimed().job.project_id == ben.pk
     assert CourseTurn.objects.get().waiting_since is None
+
+
+def test_many_lines_share_one_look_at_what_was_measured(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measurements, "KEPT_SECONDS", 600.0)
+    world.training()
+    world.finish(world.claimed())
+    job = world.training()
+    first = asked(lambda: places([job]))
+    measured = measurements.run_times(world.pool.pk, ["training"]).of((job.spec_id, "training", "small_cnn "))
+    assert measured is not None
+    assert (len(measured.seconds), measured.basis) == (1, "spec")
+    assert asked(lambda: places([job])) == first - 2
+    world.finish(world.claimed())
+    clock = measurements.time.monotonic() + 601
+    monkeypatch.setattr(measurements.time, "monotonic", lambda: clock)
+    measured = measurements.run_times(world.pool.pk, ["training"]).of((job.spec_id, "training", "small_cnn "))
+    assert measured is not None
+    assert len(measured.seconds) == 2
