@@ -44,6 +44,18 @@ else:
     DatabaseOperations.sql_flush = _rows_deleted  # type: ignore[method-assign]
 
 
+@pytest.fixture(autouse=True)
+def lines_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test changed is seen at once; `test_forecast.py` is about what is remembered."""
+    from axons_service.jobs import forecast, measurements
+
+    forecast._lately.clear()
+    measurements._lately.clear()
+    monkeypatch.setattr(measurements, "KEPT_SECONDS", 0.0)
+    monkeypatch.setattr(forecast, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(forecast, "LONG_SECONDS", 0.0)
+
+
 @pytest.fixture
 def campus(db: None) -> Lms:
     """A registered LMS."""

@@ -47,21 +47,19 @@ def site_limits_set(*, site: Site, max_running: int | None) -> SiteLimits:
 def compute_use_add(*, attempt: "Attempt", ended_at: datetime) -> None:
     """Account for an attempt of a training slot that just ended; call once, in the transaction of its end.
 
-    An inference is not counted: it runs beside a training, on minutes that are counted already.
+    An inference is not counted: it runs beside a training, on minutes that are counted already. The attempt comes with
+    its job, and that with its project and exercise.
     """
-    from axons_service.jobs.models import Attempt, Job
+    from axons_service.jobs.models import Job
 
-    learner, site, course, started_at, kind = Attempt.objects.values_list(
-        "job__project__learner",
-        "job__project__exercise__site",
-        "job__project__exercise__course_key",
-        "started_at",
-        "job__kind",
-    ).get(pk=attempt.pk)
-    if kind == Job.Kind.INFERENCE:
+    job = attempt.job
+    if job.kind == Job.Kind.INFERENCE:
         return
-    limits, _ = CourseLimits.objects.get_or_create(site_id=site, course_key=course)
-    seconds = max(0.0, (ended_at - started_at).total_seconds())
-    for whose in (learner, ""):  # always in this order: two ends never wait for each other
-        use, _ = ComputeUse.objects.get_or_create(limits=limits, learner=whose, day=utc_day(ended_at))
-        ComputeUse.objects.filter(pk=use.pk).update(seconds=F("seconds") + seconds)
+    project, exercise = job.project, job.project.exercise
+    of = {"limits__site": exercise.site_id, "limits__course_key": exercise.course_key, "day": utc_day(ended_at)}
+    more = F("seconds") + max(0.0, (ended_at - attempt.started_at).total_seconds())
+    for whose in (project.learner, ""):  # always in this order: two ends never wait for each other
+        if not ComputeUse.objects.filter(learner=whose, **of).update(seconds=more):
+            limits, _ = CourseLimits.objects.get_or_create(site_id=exercise.site_id, course_key=exercise.course_key)
+            use, _ = ComputeUse.objects.get_or_create(limits=limits, learner=whose, day=of["day"])
+            ComputeUse.objects.filter(pk=use.pk).update(seconds=more)

@@ -70,14 +70,18 @@ class Budget:
         return f"{who} used up {what}, so no new training starts. {renewed} No try was used."
 
 
-def budgets_of(project: Project, spec: dict[str, Any] | None = None) -> list[Budget]:
+def budgets_of(
+    project: Project, spec: dict[str, Any] | None = None, limits: CourseLimits | None = None
+) -> list[Budget]:
     """Every budget that a training of this project draws on, the scarcest first; at most three queries.
 
-    `project` comes with its exercise; `spec` is the job's, by default the project's newest.
+    `project` comes with its exercise; `spec` is the job's, by default the project's newest; `limits` are the course's,
+    looked up where they are not given.
     """
     exercise = project.exercise
     found: list[Budget] = []
-    limits = CourseLimits.objects.filter(site=exercise.site_id, course_key=exercise.course_key).first()
+    if limits is None:
+        limits = CourseLimits.objects.filter(site=exercise.site_id, course_key=exercise.course_key).first()
     if limits is not None and (limits.course_minutes is not None or limits.learner_minutes is not None):
         found += _course_budgets(limits, project.learner)
     own = (project.spec.body if spec is None else spec).get("compute_minutes_per_learner")
@@ -86,14 +90,16 @@ def budgets_of(project: Project, spec: dict[str, Any] | None = None) -> list[Bud
     return sorted(found, key=lambda budget: -budget.share)
 
 
-def budget_used_up(project: Project, spec: dict[str, Any] | None = None) -> Budget | None:
+def budget_used_up(
+    project: Project, spec: dict[str, Any] | None = None, limits: CourseLimits | None = None
+) -> Budget | None:
     """The budget that forbids a new training, or null."""
-    return next((budget for budget in budgets_of(project, spec) if budget.state == "used_up"), None)
+    return next((budget for budget in budgets_of(project, spec, limits) if budget.state == "used_up"), None)
 
 
-def budget_check(project: Project) -> None:
+def budget_check(project: Project, limits: CourseLimits) -> None:
     """Raises Problem 409 `budget_used_up`, with the sentence that says what is used up and who can raise it."""
-    budget = budget_used_up(project)
+    budget = budget_used_up(project, limits=limits)
     if budget is not None:
         raise Problem(409, "budget_used_up", budget.message)
 

@@ -1,9 +1,11 @@
 """What was read of a pool's line at one moment, and when its places start."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from statistics import median
+from threading import RLock
 
 from django.utils import timezone
 
@@ -15,11 +17,12 @@ from axons_service.jobs.allowance import claimable_count
 from axons_service.jobs.course_room import course_trainings
 from axons_service.jobs.estimate import Estimate, Estimates, Measured, Slot, Work
 from axons_service.jobs.line import Waiting, WorkKey, alternating, in_order
-from axons_service.jobs.measurements import JOB_KINDS, run_times, start_times, way_of
+from axons_service.jobs.measurements import JOB_KINDS, WAY, run_times, start_times, way, way_of
 from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
 
-LONG = 500  # a line of more jobs is read again only after LONG_SECONDS
+FRESH_SECONDS = 1.0  # a line is read again only after so long, however many look and join
+LONG = 500  # one of more jobs, after LONG_SECONDS
 LONG_SECONDS = 2.0
 
 
@@ -29,26 +32,34 @@ class Forecast:
     def __init__(self, pool: Pool, *, is_inference: bool) -> None:
         self.read_at = time.monotonic()
         self.pool = pool
-        kinds = JOB_KINDS[is_inference]
+        self._lock = RLock()
+        self._kinds = kinds = JOB_KINDS[is_inference]
         self._courses = CourseTurn.objects.filter(pool=pool, kind__in=kinds).select_related("limits").in_bulk()
-        waiting = _waiting(pool.pk, kinds, self._courses)
-        lines = [in_order(job for job in waiting if job.key[1] == kind) for kind in kinds]
-        first, second = lines[0], lines[1] if len(lines) > 1 else []
-        self.order = alternating(first, second)
-        self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
+        self._waiting = _waiting(pool.pk, kinds, self._courses)
         self._measured = run_times(pool.pk, kinds)
         self._begin = start_times(pool) if provider_of(pool).starts_runners else None
         self.slots = self._slots(pool, is_inference)
-        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
+        self._arrange()
         limited = {course.limits_id for course in self._courses.values() if course.limits.max_running is not None}
         self._running = course_trainings(limited) if limited else {}
 
+    def knows(self, job: Job) -> bool:
+        """Whether the job's course was there when the line was read."""
+        return job.turn is None or job.turn.course_turn_id in self._courses
+
     def position(self, job: Job) -> int:
         """1 is next. A job that came after the line was read is placed by the same rules."""
-        return self.positions.get(job.pk) or self._newcomer(job)
+        with self._lock:
+            if job.pk not in self.positions:
+                if len(self.order) > LONG:
+                    return self._newcomer(job)
+                self._waiting.append(self._joined(job))  # who comes then sees it
+                self._arrange()
+            return self.positions[job.pk]
 
     def estimate(self, position: int) -> Estimate:
-        return self._estimates.of(position - 1)
+        with self._lock:
+            return self._estimates.of(position - 1)
 
     def measured(self, position: int) -> Measured | None:
         """The fewest run times that the estimate of this position rests on."""
@@ -65,6 +76,22 @@ class Forecast:
         """Trainings of a course with a limit that run now, in any pool."""
         return self._running.get(limits.pk, 0)
 
+    def _arrange(self) -> None:
+        """Put the line in order and estimate it."""
+        first, *others = (in_order(job for job in self._waiting if job.key[1] == kind) for kind in self._kinds)
+        second = others[0] if others else []
+        self.order = alternating(first, second)
+        self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
+        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
+
+    def _joined(self, job: Job) -> Waiting:
+        key: WorkKey = (job.spec_id, job.kind, way(job.hyperparameters.get(name) for name in WAY))
+        if job.turn is None:
+            return Waiting(job.pk, key, job.created_at, job.attempt > 0)
+        course = self._courses[job.turn.course_turn_id]
+        turn = (job.turn.pk, job.turn.served_at, course.pk, course.served_at)
+        return Waiting(job.pk, key, job.created_at, job.attempt > 0, *turn)
+
     def _work(self, job: Waiting) -> Work:
         measured = self._measured.of(job.key)
         if job.key[1] != Job.Kind.TRAINING or not job.course:
@@ -73,7 +100,7 @@ class Forecast:
         return Work(job.key[1], measured, limits.pk, limits.max_running)
 
     def _newcomer(self, job: Job) -> int:
-        """Where a job belongs that is not in the line as it was read: behind its own, and in its learner's turn."""
+        """Where a job belongs that is not in a long line: behind its own, and in its learner's turn."""
         turn = job.turn
         own = [each for each in self.order if turn is not None and each.course == turn.course_turn_id]
         rounds: dict[int, int] = {}
@@ -128,19 +155,19 @@ class Forecast:
         return Measures(run=self._measured.mean(JOB_KINDS[False]), start=start)
 
 
-_long: dict[tuple[int, bool], Forecast] = {}
+_lately: dict[tuple[int, bool], Forecast] = {}
 
 
-def forecast(pool: Pool, *, is_inference: bool) -> Forecast:
-    """The line; a long one as it was at most LONG_SECONDS ago, so that many who look do not each read it."""
-    known = _long.get((pool.pk, is_inference))
-    if known is not None and time.monotonic() - known.read_at < LONG_SECONDS:
-        return known
-    fresh = Forecast(pool, is_inference=is_inference)
-    _long.pop((pool.pk, is_inference), None)
-    if len(fresh.order) > LONG:
-        _long[pool.pk, is_inference] = fresh
-    return fresh
+def forecast(pool: Pool, jobs: Iterable[Job], *, is_inference: bool) -> Forecast:
+    """The line in which these jobs are, as it was a moment ago, so that many who look do not each read it."""
+    key = (pool.pk, is_inference)
+    known = _lately.get(key)
+    if known is not None:
+        fresh_seconds = LONG_SECONDS if len(known.order) > LONG else FRESH_SECONDS
+        if time.monotonic() - known.read_at < fresh_seconds and all(known.knows(job) for job in jobs):
+            return known
+    _lately[key] = Forecast(pool, is_inference=is_inference)
+    return _lately[key]
 
 
 def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> list[Waiting]:
@@ -148,16 +175,16 @@ def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> 
         "pk",
         "spec",
         "kind",
-        way_of("hyperparameters"),
         "created_at",
         "attempt",
         "turn",
         "turn__served_at",
         "turn__course_turn",
+        *way_of("hyperparameters"),
     )
     found: list[Waiting] = []
-    for pk, spec, kind, way, created_at, attempt, turn, served_at, course in rows:
-        key: WorkKey = (spec, kind, way)
+    for pk, spec, kind, created_at, attempt, turn, served_at, course, *values in rows:
+        key: WorkKey = (spec, kind, way(values))
         if turn is None or course not in courses:
             found.append(Waiting(pk, key, created_at, attempt > 0))
         else:
@@ -174,12 +201,12 @@ def _held(pool_id: int, is_inference: bool) -> dict[int, tuple[WorkKey, datetime
         "runner",
         "job__spec",
         "job__kind",
-        way_of("job__hyperparameters"),
         "started_at",
         "job__turn__course_turn__limits",
+        *way_of("job__hyperparameters"),
     )
     return {
-        runner: ((spec, kind, way), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
-        for runner, spec, kind, way, started_at, limits in living
+        runner: ((spec, kind, way(values)), started_at, (limits or 0) if kind == Job.Kind.TRAINING else 0)
+        for runner, spec, kind, started_at, limits, *values in living
         if runner is not None
     }

@@ -1,13 +1,11 @@
 """What was measured of a pool: run times of finished work, and how long its machines take to start."""
 
+import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from statistics import fmean
-
-from django.db.models import TextField, Value
-from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Concat
+from typing import Any
 
 from axons_service.compute.models import Pool, Runner
 from axons_service.jobs.estimate import Measured
@@ -16,6 +14,8 @@ from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.states import State
 
 MEASURED = 200  # newest finished jobs of a kind that count
+WAY = ("architecture", "fine_tuning")
+KEPT_SECONDS = 10.0  # so many readers of lines share one look at what was measured
 STARTED = 50  # newest machines that count
 
 
@@ -45,10 +45,14 @@ class RunTimes:
         return fmean(seconds) if seconds else None
 
 
-def way_of(hyperparameters: str) -> Concat:
-    """How a job computes, as far as its run time hangs on it: the network, and what of it learns."""
-    parts = [KeyTextTransform(name, hyperparameters) for name in ("architecture", "fine_tuning")]
-    return Concat(parts[0], Value(" "), parts[1], output_field=TextField())
+def way_of(hyperparameters: str) -> list[str]:
+    """The lookups, below this field, that say how a job computes, as far as its run time hangs on it."""
+    return [f"{hyperparameters}__{name}" for name in WAY]
+
+
+def way(values: Iterable[Any]) -> str:
+    """How a job computes, of what `way_of` looks up: the network, and what of it learns."""
+    return " ".join(str(value or "") for value in values)
 
 
 def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:
@@ -56,18 +60,31 @@ def _bases(key: WorkKey) -> dict[str, tuple[object, ...]]:
     return {"spec": (spec, kind, way), "kind": (kind, way), "pool": (kind,)}
 
 
+_lately: dict[tuple[int, str], tuple[float, list[tuple[WorkKey, float]]]] = {}
+
+
 def run_times(pool_id: int, kinds: list[str]) -> RunTimes:
-    """Run times of the newest jobs that succeeded in their first attempt; one query per kind."""
+    """Run times of the newest jobs that succeeded in their first attempt, as they were at most KEPT_SECONDS ago."""
     found = RunTimes()
+    now = time.monotonic()
     for kind in kinds:
-        done = Attempt.objects.filter(
-            job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
-        ).order_by("-job__finished_at")
-        rows = done.values_list("job__spec", way_of("job__hyperparameters"), "started_at", "ended_at")
-        for spec, way, started_at, ended_at in rows[:MEASURED]:
-            if ended_at is not None:
-                found.add((spec, kind, way), (ended_at - started_at).total_seconds())
+        read_at, rows = _lately.get((pool_id, kind), (0.0, []))
+        if not 0 < now - read_at < KEPT_SECONDS:
+            rows = list(_measured(pool_id, kind))
+            _lately[pool_id, kind] = (now, rows)
+        for key, seconds in rows:
+            found.add(key, seconds)
     return found
+
+
+def _measured(pool_id: int, kind: str) -> Iterator[tuple[WorkKey, float]]:
+    done = Attempt.objects.filter(
+        job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
+    ).order_by("-job__finished_at")
+    rows = done.values_list("job__spec", "started_at", "ended_at", *way_of("job__hyperparameters"))
+    for spec, started_at, ended_at, *values in rows[:MEASURED]:
+        if ended_at is not None:
+            yield (spec, kind, way(values)), (ended_at - started_at).total_seconds()
 
 
 def start_times(pool: Pool) -> Measured | None:

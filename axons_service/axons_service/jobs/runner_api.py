@@ -34,7 +34,7 @@ from axons_service.jobs.services import (
     job_claim,
 )
 from axons_service.jobs.services.claims import lease_seconds, token_hash
-from axons_service.jobs.waiting import bell
+from axons_service.jobs.waiting import Able, bell
 from axons_service.operations.problems import Problem, ProblemSerializer
 from axons_service.operations.rates import rate_check
 from axons_service.sites.authentication import bearer
@@ -61,28 +61,33 @@ class ClaimView(AsyncAPIView):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
         about = body["runner"]
-        runner = await in_thread(_seen, pool, about)
+        able = Able(pool.pk, tuple(sorted(about["slots"])), tuple(sorted(about["architectures"])))
+        runner: Runner | None = None
+        more = False
         deadline = time.monotonic() + min(body["wait"], MAX_WAIT_SECONDS)
         while True:
-            ring = bell().next_ring()
-            found = await self._attempt(runner, about["slots"], about["architectures"])
+            heard = bell().heard(able)
+            runner, found = await self._attempt(pool, runner, about)
+            if more if found is not None else runner.state == Runner.State.STOPPING:
+                bell().wake(able)
             left = deadline - time.monotonic()
             if found is not None:
                 return Response(found)
             if left <= 0:
                 return Response(status=204)
-            await bell().wait(ring, left)
+            more = await bell().wait(able, heard, left)
 
-    async def _attempt(self, runner: Runner, slots: list[str], architectures: list[str]) -> dict[str, Any] | None:
+    async def _attempt(self, pool: Pool, runner: Runner | None, about: dict[str, Any]) -> "Found":
         """Claim once. When the runner hangs up meanwhile, what it would have got is given back."""
-        claiming = asyncio.ensure_future(
-            in_thread(_claim, runner=runner, slots=slots, architectures=architectures),
-        )
+        claiming = asyncio.ensure_future(in_thread(_claim, pool=pool, runner=runner, about=about))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
             claiming.add_done_callback(_give_back)
             raise
+
+
+Found = tuple[Runner, dict[str, Any] | None]  # who claimed, and the assignment if there was a job
 
 
 def _seen(pool: Pool, about: dict[str, Any]) -> Runner:
@@ -91,16 +96,18 @@ def _seen(pool: Pool, about: dict[str, Any]) -> Runner:
     return runner_seen(pool=pool, name=about["name"], version=about["version"], device=about["device"])
 
 
-def _claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> dict[str, Any] | None:
-    claim = job_claim(runner=runner, slots=slots, architectures=architectures)
+def _claim(*, pool: Pool, runner: Runner | None, about: dict[str, Any]) -> Found:
+    """Look for a job; a request that looks for the first time says who asks."""
+    runner = runner or _seen(pool, about)
+    claim = job_claim(runner=runner, slots=about["slots"], architectures=about["architectures"])
     if claim is None:
-        return None
+        return runner, None
     try:
-        return assignment(claim)
+        return runner, assignment(claim)
     except Exception as error:
         logger.exception("job %s: its assignment could not be made", claim.job.pk)
         _fail(claim, f"{type(error).__name__}: {error}")
-        return None
+        return runner, None
 
 
 def _fail(claim: Claim, message: str) -> None:
@@ -112,8 +119,8 @@ def _fail(claim: Claim, message: str) -> None:
     )
 
 
-def _give_back(claiming: "asyncio.Future[dict[str, Any] | None]") -> None:
-    if claiming.cancelled() or claiming.exception() is not None or (found := claiming.result()) is None:
+def _give_back(claiming: "asyncio.Future[Found]") -> None:
+    if claiming.cancelled() or claiming.exception() is not None or (found := claiming.result()[1]) is None:
         return
     release = partial(attempt_release, job_id=UUID(found["job"]), number=found["attempt"], message="runner hung up")
     task = asyncio.ensure_future(in_thread(release))

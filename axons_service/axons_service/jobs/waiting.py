@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from typing import Any
+from collections import Counter, deque
+from contextlib import suppress
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import connection
@@ -19,46 +21,85 @@ RECHECK_SECONDS = 1.0  # also finds jobs whose backoff ends, which nobody announ
 logger = logging.getLogger(__name__)
 
 
-def claimers_notify() -> None:
-    """Say that a job can be claimed; heard when the transaction commits."""
+def claimers_notify(pool_id: int) -> None:
+    """Say that a job of this pool can be claimed; heard when the transaction commits."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"NOTIFY {CHANNEL}")
+            cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(pool_id)])
+
+
+class Able(NamedTuple):
+    """What a waiting runner can take: where one finds nothing, its equals find nothing either."""
+
+    pool_id: int
+    slots: tuple[str, ...]
+    architectures: tuple[str, ...]
 
 
 class Bell:
-    """One per event loop. Listens while someone waits, and wakes all who do."""
+    """One per event loop. Listens while someone waits, and wakes one of each kind for each job.
+
+    A hundred idle runners must not all look for the one job that came: looking costs as much as a small request.
+    """
 
     def __init__(self) -> None:
-        self._rung = asyncio.Event()
-        self._waiters = 0
-        self._listener: asyncio.Task[None] | None = None
+        self._rung: Counter[int | None] = Counter()  # by pool; null: nobody knows where
+        self._lines: dict[Able, deque[asyncio.Future[bool]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    def next_ring(self) -> asyncio.Event:
-        """Take it before looking for a job, wait for it after finding none: what rings in between is not missed."""
-        return self._rung
+    def heard(self, able: Able) -> int:
+        """Take it before looking for a job, and give it to `wait` after finding none: what rings between counts."""
+        return self._rung[able.pool_id] + self._rung[None]
 
-    async def wait(self, ring: asyncio.Event, seconds: float) -> None:
-        """Return when `ring` was rung, or after `seconds` (at most RECHECK_SECONDS)."""
-        self._waiters += 1
-        if self._listener is None or self._listener.done():
-            self._listener = asyncio.create_task(self._listen())
+    async def wait(self, able: Able, heard: int, seconds: float) -> bool:
+        """Return when it rang since `heard`, or after `seconds`. True: there may be more jobs than one.
+
+        Whoever then finds a job wakes the next (`wake`).
+        """
+        if self.heard(able) != heard:
+            return True
+        for name, work in (("listener", self._listen), ("clock", self._look_again)):
+            if name not in self._tasks or self._tasks[name].done():
+                self._tasks[name] = asyncio.create_task(work())
+        woken: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        line = self._lines.setdefault(able, deque())
+        line.append(woken)
         try:
-            await asyncio.wait_for(ring.wait(), min(seconds, RECHECK_SECONDS))
-        except TimeoutError:
-            pass
+            await asyncio.wait([woken], timeout=seconds)
+        except asyncio.CancelledError:
+            if woken.done():  # it hung up in that moment: the next one goes
+                self.wake(able)
+            raise
         finally:
-            self._waiters -= 1
+            with suppress(ValueError):
+                line.remove(woken)
+            if not line and self._lines.get(able) is line:
+                del self._lines[able]
+        return woken.done() and woken.result()
 
-    def _ring(self) -> None:
-        rung, self._rung = self._rung, asyncio.Event()
-        rung.set()
+    def wake(self, able: Able, *, more: bool = True) -> None:
+        """Let the one who waits longest look; `more` when there may be several jobs."""
+        line = self._lines.get(able)
+        if line:
+            line.popleft().set_result(more)
+
+    def _ring(self, pool_id: int | None, *, more: bool) -> None:
+        self._rung[pool_id] += 1
+        for able in list(self._lines):
+            if pool_id is None or able.pool_id == pool_id:
+                self.wake(able, more=more)
+
+    async def _look_again(self) -> None:
+        while self._lines:
+            await asyncio.sleep(RECHECK_SECONDS)
+            for able in list(self._lines):
+                self.wake(able)
 
     async def _listen(self) -> None:
         idle = 0
         listen = self._notified if connection.vendor == "postgresql" else self._tailed
         while idle < 3:  # runners come back at once: do not stop between two polls
-            idle = 0 if self._waiters else idle + 1
+            idle = 0 if self._lines else idle + 1
             try:
                 await listen()
             except Exception:
@@ -70,7 +111,7 @@ class Bell:
         for _ in range(200):
             mark = await in_thread(_dispatched_mark)
             if mark != seen:
-                self._ring()
+                self._ring(None, more=True)
             seen = mark
             await asyncio.sleep(TAIL_SECONDS)
 
@@ -84,8 +125,11 @@ class Bell:
         }
         async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as listening:
             await listening.execute(f"LISTEN {CHANNEL}")
-            async for _ in listening.notifies(timeout=10):
-                self._ring()
+            self._ring(None, more=True)  # whatever was said before we listened
+            while self._lines:
+                async for note in listening.notifies(timeout=10):
+                    is_known = note.payload.isdecimal()  # an older version of the service does not say where
+                    self._ring(int(note.payload) if is_known else None, more=not is_known)
 
 
 def _dispatched_mark() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from django.db import IntegrityError, transaction
+from django.db import connection
 
 from axons_service.operations.problems import Problem
 from axons_service.sites import keys
@@ -29,6 +29,7 @@ BROWSER_LIFETIME_SECONDS = 600
 CALLBACK_LIFETIME_SECONDS = 60
 LAST_SECOND = 253_402_300_799  # of the year 9999
 REQUEST_CLAIMS = ("iss", "aud", "sub", "course", "usage", "role", "iat", "exp", "jti")
+SPEND = f"INSERT INTO {UsedToken._meta.db_table} (site_id, jti, expires_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 BROWSER_CLAIMS = ("iss", "aud", "sub", "site", "project", "course", "usage", "role", "iat", "exp")
 
 
@@ -195,8 +196,7 @@ def _spend(site: Site, jti: str, expires: float) -> None:
     if not 8 <= len(jti) <= 64:
         raise Problem(401, "token_claims", "The token's jti must have 8 to 64 characters.")
     kept_until = datetime.fromtimestamp(expires + 2 * LEEWAY_SECONDS, UTC)
-    try:
-        with transaction.atomic():
-            UsedToken.objects.create(site=site, jti=jti, expires_at=kept_until)
-    except IntegrityError as error:
-        raise Problem(401, "token_replayed", "This request was already made: its token is spent.") from error
+    with connection.cursor() as cursor:
+        cursor.execute(SPEND, [site.pk, jti, connection.ops.adapt_datetimefield_value(kept_until)])
+        if cursor.rowcount != 1:
+            raise Problem(401, "token_replayed", "This request was already made: its token is spent.")

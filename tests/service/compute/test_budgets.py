@@ -179,10 +179,10 @@ def test_our_own_faults_cost_nobody_a_minute(project: Project) -> None:
 def test_minutes_of_another_period_do_not_count(project: Project) -> None:
     limits(project, learner_minutes=10, period="day")
     used(project, 60, day=timezone.now().astimezone(UTC).date() - timedelta(days=1))
-    budget_check(project)
+    budget_check(project, CourseLimits.objects.get())
     limits(project, learner_minutes=10, period="always")
     with pytest.raises(Problem, match="raise the limit"):
-        budget_check(project)
+        budget_check(project, CourseLimits.objects.get())
 
 
 def test_limits_of_one_site_never_touch_another(project: Project) -> None:

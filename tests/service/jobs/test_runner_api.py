@@ -202,8 +202,20 @@ def server() -> Iterator[str]:
     thread.join(timeout=10)
 
 
-def test_waiting_runners_do_not_keep_others_from_being_served(pooled: World, server: str) -> None:
+def test_waiting_runners_do_not_keep_others_from_being_served(
+    pooled: World, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Forty long polls wait; a forty-first call is answered as if alone, and a new job wakes exactly one."""
+    from axons_service.jobs import runner_api
+
+    claim_now, looks = runner_api._claim, []
+
+    def counted(**asked: Any) -> Any:
+        looks.append(asked)
+        return claim_now(**asked)
+
+    monkeypatch.setattr(runner_api, "_claim", counted)
+    monkeypatch.setattr(waiting_module, "RECHECK_SECONDS", 30)
 
     def poll(name: str, wait: float) -> int:
         body = {"runner": about(name=name), "wait": wait}
@@ -217,7 +229,10 @@ def test_waiting_runners_do_not_keep_others_from_being_served(pooled: World, ser
         assert poll("other", 0) == 204
         assert time.monotonic() - started < 1
         assert not any(future.done() for future in polls)
+        looks.clear()
         pooled.training()
+        time.sleep(1)
+        assert len(looks) <= 2, "idle runners all looked for one job"  # SQLite's tail does not know that it is one
         assert sorted(future.result() for future in polls) == [200] + [204] * 39
 
 
@@ -236,7 +251,7 @@ def test_a_job_claimed_for_a_runner_that_hung_up_is_given_back(pooled: World, mo
 
     async def scenario() -> None:
         runner = await in_background(lambda: Runner.objects.select_related("pool").get(name="r1"))
-        polling = asyncio.create_task(runner_api.ClaimView()._attempt(runner, ["training"], []))
+        polling = asyncio.create_task(runner_api.ClaimView()._attempt(runner.pool, runner, about(slots=["training"])))
         await asyncio.sleep(0.2)
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)

@@ -13,7 +13,7 @@ from django.utils import timezone
 from axons_service.compute.models import Runner
 from axons_service.jobs.artifacts import FileSpec, object_key, object_verify
 from axons_service.jobs.deadlines import stall_limit
-from axons_service.jobs.failures import FailureClass, retry_delay
+from axons_service.jobs.failures import RETRIED, FailureClass, retry_delay
 from axons_service.jobs.models import Attempt, Checkpoint, Job
 from axons_service.jobs.services.claims import lease_seconds, lease_until
 from axons_service.jobs.services.events import events_append
@@ -46,9 +46,15 @@ def attempt_hold(*, job_id: UUID, number: int) -> tuple[Job, Attempt]:
     """Lock the job and give its living attempt; call inside a transaction. Raises Problem 409 for any other attempt."""
     job = job_lock(job_id)
     attempt = Attempt.objects.filter(job=job, number=number, ended_at__isnull=True).first()
-    if attempt is None or job.attempt != number or State(job.state) not in HELD:
+    return job, living(job, attempt, number)
+
+
+def living(job: Job, attempt: Attempt | None, number: int) -> Attempt:
+    """This attempt of a locked job, with its job, if a runner may go on with it. Raises Problem 409 otherwise."""
+    if attempt is None or attempt.ended_at or job.attempt != number or State(job.state) not in HELD:
         raise superseded()
-    return job, attempt
+    attempt.job = job
+    return attempt
 
 
 @transaction.atomic
@@ -141,6 +147,11 @@ def _progress_note(attempt: Attempt) -> None:
 def attempt_release(*, job_id: UUID, number: int, message: str = "") -> None:
     """A runner that must stop gives its job back: not a fault, the next attempt may start at once."""
     job, attempt = attempt_hold(job_id=job_id, number=number)
+    attempt_give_back(job, attempt, message)
+
+
+def attempt_give_back(job: Job, attempt: Attempt, message: str) -> None:
+    """End an attempt of a locked job as released."""
     attempt_end(attempt=attempt, outcome="released", message=message)
     _next_attempt(job, delay=0.0)
 
@@ -149,7 +160,7 @@ def attempt_release(*, job_id: UUID, number: int, message: str = "") -> None:
 def attempt_fail(*, job_id: UUID, number: int, failure_class: FailureClass, message: str) -> None:
     """End an attempt that failed: another one after a fault of ours, else the job has failed with a sentence."""
     job, attempt = attempt_hold(job_id=job_id, number=number)
-    _attempt_lost(job, attempt, "failed", failure_class, message)
+    attempt_lost(job, attempt, "failed", failure_class, message)
 
 
 @transaction.atomic
@@ -160,7 +171,7 @@ def lease_expire(*, attempt_id: int, reason: str = "") -> bool:
     if attempt is None:
         return False
     message = reason or f"No sign of life from the runner within {lease_seconds():g} s."
-    _attempt_lost(job, attempt, "lost", FailureClass.INFRASTRUCTURE, message)
+    attempt_lost(job, attempt, "lost", FailureClass.INFRASTRUCTURE, message)
     return True
 
 
@@ -179,7 +190,7 @@ def attempt_overdue(*, attempt_id: int, state: str, failure_class: FailureClass)
     attempt = Attempt.objects.filter(pk=attempt_id, ended_at__isnull=True).first()
     if attempt is None or job.state != state:
         return False
-    _attempt_lost(job, attempt, "failed", failure_class, "")
+    attempt_lost(job, attempt, "failed", failure_class, "")
     return True
 
 
@@ -195,18 +206,20 @@ def attempt_stalled(*, attempt_id: int) -> bool:
     if (attempt.progressed_at or attempt.started_at) + limit > timezone.now():
         return False
     message = f"Heartbeats came, but its work stood still for {limit} in phase “{phase or 'start'}”."
-    _attempt_lost(job, attempt, "stalled", FailureClass.INFRASTRUCTURE, message)
+    attempt_lost(job, attempt, "stalled", FailureClass.INFRASTRUCTURE, message)
     return True
 
 
-def _attempt_lost(job: Job, attempt: Attempt, outcome: str, failure_class: FailureClass, message: str) -> None:
+def attempt_lost(job: Job, attempt: Attempt, outcome: str, failure_class: FailureClass, message: str) -> None:
+    """End an attempt of a locked job that came to nothing: another one after a fault of ours, else the job failed."""
+    attempt.job = job
     if not attempt_end(attempt=attempt, outcome=outcome, failure_class=failure_class, message=message):
         return
     # what is wrong with an input may name a learner's picture: that stays in the attempt's row
     told = "" if failure_class == FailureClass.INVALID_INPUT else f": {message[:500]}"
     logger.warning("job %s attempt %s %s: %s%s", job.pk, attempt.number, outcome, failure_class, told)
-    faults = job.attempts.filter(outcome__in=FAULTS, failure_class=failure_class).count()
-    delay = retry_delay(failure_class, faults)
+    faults = job.attempts.filter(outcome__in=FAULTS, failure_class=failure_class)
+    delay = retry_delay(failure_class, faults.count()) if failure_class in RETRIED else None
     if delay is not None or job.cancel_requested:
         _next_attempt(job, delay or 0.0, is_waiting=failure_class == FailureClass.NO_CAPACITY)
     else:

@@ -23,6 +23,7 @@ from axons_service.jobs.services.moves import job_move
 from axons_service.jobs.services.turns import turn_serve, turns_join
 from axons_service.jobs.states import Move, State
 
+SPEC_MINUTES = "spec__body__compute_minutes_per_learner"
 LOOK_AT = 50  # learners of a course whose next job may be another claimer's
 
 
@@ -144,31 +145,35 @@ def _retried(course: CourseTurn, retried: QuerySet[Job]) -> Job | None:
 
 def _next(course: CourseTurn, ready: QuerySet[Job]) -> Job | None:
     """The next job of a course that nobody else takes and no budget holds, locked. Six queries, however many wait."""
+    is_training = course.kind == Job.Kind.TRAINING
     allowed = ready
-    if course.kind == Job.Kind.TRAINING:
+    if is_training:
         allowed = ready.filter(~beyond_budget(limits=[course.limits], capped={}))
     heads = _heads(course, allowed)
-    if course.kind == Job.Kind.TRAINING and specs_capped({spec for _, _, spec in heads}):
+    if is_training and _has_capped([job for _, job in heads]):
         every = ready.filter(turn__course_turn=course).order_by().values("spec")
         capped = specs_capped(every)
         allowed = ready.filter(~beyond_budget(limits=[course.limits], capped=capped))
         heads = _heads(course, allowed)
     in_turn = ("turn__served_at", "turn__waiting_since", "turn", "created_at")
-    job = _locked(allowed.filter(pk__in=[job for _, job, _ in heads]).order_by(*in_turn)) if heads else None
+    job = _locked(allowed.filter(pk__in=[job for _, job in heads]).order_by(*in_turn)) if heads else None
     if job is None and heads:
         # Every learner's next job went to another claimer meanwhile: take one behind it rather than nothing.
-        job = _locked(allowed.filter(turn__in=[turn for turn, _, _ in heads]).order_by(*in_turn))
+        job = _locked(allowed.filter(turn__in=[turn for turn, _ in heads]).order_by(*in_turn))
     return job
 
 
-def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID, int]]:
-    """The next learners of a course, each with their oldest job: `(turn, job, spec)`."""
+def _heads(course: CourseTurn, ready: QuerySet[Job]) -> list[tuple[int, UUID]]:
+    """The next learners of a course, each with their oldest job: `(turn, job)`."""
     oldest = ready.filter(turn=OuterRef("pk")).values("pk")[:1]
     waiting = LearnerTurn.objects.filter(course_turn=course, waiting_since__isnull=False)
     heads = waiting.annotate(head=Subquery(oldest)).filter(head__isnull=False)
-    found = list(heads.order_by("served_at", "waiting_since", "pk").values_list("pk", "head")[:LOOK_AT])
-    specs = dict(Job.objects.filter(pk__in=[head for _, head in found]).values_list("pk", "spec"))
-    return [(turn, head, specs[head]) for turn, head in found]
+    return list(heads.order_by("served_at", "waiting_since", "pk").values_list("pk", "head")[:LOOK_AT])
+
+
+def _has_capped(jobs: list[UUID]) -> bool:
+    """Whether the spec of one of these jobs gives each learner a budget in the exercise."""
+    return any(each is not None for each in Job.objects.filter(pk__in=jobs).values_list(SPEC_MINUTES, flat=True))
 
 
 def _locked(jobs: QuerySet[Job]) -> Job | None:
@@ -181,8 +186,10 @@ def _locked(jobs: QuerySet[Job]) -> Job | None:
 def _take(job: Job, runner: Runner) -> Claim | None:
     now = timezone.now()
     number = job.attempt + 1
+    if job.kind != Job.Kind.INFERENCE:
+        runner.training_slot_kind = job.kind
     # The runner's row before the project's, which job_move locks: the order in which an attempt ends.
-    Runner.objects.select_for_update(no_key=True).filter(pk=runner.pk).first()
+    Runner.objects.filter(pk=runner.pk).update(busy_at=now, training_slot_kind=runner.training_slot_kind)
     if not job_move(job=job, move=Move.CLAIM, attempt=number, started_at=job.started_at or now, progress=None):
         return None
     token = secrets.token_urlsafe(32)
@@ -190,9 +197,7 @@ def _take(job: Job, runner: Runner) -> Claim | None:
         job=job, number=number, runner=runner, token_sha256=token_hash(token), lease_expires_at=lease_until()
     )
     if job.kind != Job.Kind.INFERENCE:
-        runner.training_slot_kind = job.kind
         Project.objects.filter(pk=job.project_id).update(last_compute_at=now)
-    Runner.objects.filter(pk=runner.pk).update(busy_at=now, training_slot_kind=runner.training_slot_kind)
     if job.turn is not None:
         turn_serve(turn=job.turn, at=now if number == 1 else None)
     return Claim(job, attempt, token)

@@ -12,7 +12,7 @@ from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.jobs.artifacts import FileSpec, model_id, object_verify
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Attempt, Job, Model, Prediction
-from axons_service.jobs.services.attempts import attempt_fail, attempt_hold, attempt_release, superseded
+from axons_service.jobs.services.attempts import attempt_give_back, attempt_lost, living, superseded
 from axons_service.jobs.services.claims import lease_until
 from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move
 from axons_service.jobs.states import Move, State
@@ -46,59 +46,50 @@ def attempt_finish(
         outcome = "cancelled"  # no failure; and only what was asked to be cancelled is
     with transaction.atomic():
         job = job_lock(job_id)
-        ended = Attempt.objects.filter(job=job, number=number, ended_at__isnull=False).first()
-        if ended is not None:
-            if ended.outcome == outcome:
-                return job
-            raise superseded()
-    match outcome:
-        case "released":
-            attempt_release(job_id=job_id, number=number, message=failure_message)
-        case "cancelled":
-            _cancelled(job_id, number)
-        case "failed":
-            attempt_fail(
-                job_id=job_id,
-                number=number,
-                failure_class=failure_class or FailureClass.INFRASTRUCTURE,
-                message=failure_message,
-            )
-        case "succeeded":
-            _succeeded(job_id, number, files, result)
-    return Job.objects.get(pk=job_id)
+        attempt = Attempt.objects.filter(job=job, number=number).first()
+        if attempt is not None and attempt.ended_at is not None and attempt.outcome == outcome:
+            return job
+        attempt = living(job, attempt, number)
+        match outcome:
+            case "released":
+                attempt_give_back(job, attempt, failure_message)
+            case "cancelled":
+                _cancelled(job, attempt)
+            case "failed":
+                attempt_lost(job, attempt, "failed", failure_class or FailureClass.INFRASTRUCTURE, failure_message)
+            case "succeeded":
+                _complete(job, files, result)
+                if job.state == State.PREPARING:
+                    job_move(job=job, move=Move.START)
+                job_move(job=job, move=Move.FINISH)
+                Attempt.objects.filter(pk=attempt.pk).update(
+                    lease_expires_at=lease_until(), progressed_at=timezone.now()
+                )
+    return _succeeded(job, number, files, result) if outcome == "succeeded" else job
 
 
-@transaction.atomic
-def _cancelled(job_id: UUID, number: int) -> None:
+def _cancelled(job: Job, attempt: Attempt) -> None:
     """A runner cancels only what was asked to be; anything else is a runner that stopped for its own reasons."""
-    job, attempt = attempt_hold(job_id=job_id, number=number)
     if not job.cancel_requested:
-        attempt_release(job_id=job_id, number=number, message="cancelled by the runner without a request")
+        attempt_give_back(job, attempt, "cancelled by the runner without a request")
         return
     attempt_end(attempt=attempt, outcome="cancelled", failure_class=FailureClass.CANCELLED)
     job_end(job=job, state=State.CANCELLED, failure_class=FailureClass.CANCELLED)
 
 
-def _succeeded(job_id: UUID, number: int, files: list[FileSpec], result: dict[str, Any]) -> None:
-    with transaction.atomic():
-        job, attempt = attempt_hold(job_id=job_id, number=number)
-        _complete(job, files, result)
-        if job.state == State.PREPARING:
-            job_move(job=job, move=Move.START)
-        job_move(job=job, move=Move.FINISH)
-        Attempt.objects.filter(pk=attempt.pk).update(lease_expires_at=lease_until(), progressed_at=timezone.now())
+def _succeeded(job: Job, number: int, files: list[FileSpec], result: dict[str, Any]) -> Job:
     for file in files:  # outside of any transaction: the store may be slow
         object_verify(job, number, file, purpose="artifact")
     with transaction.atomic():
-        job = job_lock(job_id)
-        living = Attempt.objects.filter(job=job, number=number).first()
-        if living is not None and living.outcome == "succeeded":
-            return  # a repeat of this finish was faster
-        job, attempt = attempt_hold(job_id=job_id, number=number)
-        attempt_end(attempt=attempt, outcome="succeeded")
+        job = job_lock(job.pk)
+        attempt = Attempt.objects.filter(job=job, number=number).first()
+        if attempt is not None and attempt.outcome == "succeeded":
+            return job  # a repeat of this finish was faster
+        attempt_end(attempt=living(job, attempt, number), outcome="succeeded")
         _results_keep(job, number, files, result)
         if not job_move(job=job, move=Move.SUCCEED):
             raise superseded()
+    return job
 
 
 def _complete(job: Job, files: list[FileSpec], result: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def inputs_hold(*, project: Project, training_set: TrainingSet | None, model: Mo
 
     Raises Problem 409 `in_trash` for what is in the trash already.
     """
-    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=project.pk)
     if training_set is not None and TrainingSet.objects.filter(pk=training_set.pk, trash__isnull=False).exists():
         raise Problem(409, "in_trash", "This training set is in the trash. Restore it first, then train on it.")
     if model is not None and Model.objects.filter(pk=model.pk, trash__isnull=False).exists():

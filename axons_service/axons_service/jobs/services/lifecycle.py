@@ -4,7 +4,7 @@ import logging
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from axons_service.compute.budgets import budget_check
@@ -22,6 +22,7 @@ from axons_service.jobs.states import HELD, TERMINAL, WAITING, Move, State
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
 from axons_service.operations.retention.quotas import quota_check
+from axons_service.operations.transactions import joined_transaction
 from axons_service.training_sets.models import TrainingSet, Upload
 
 INFERENCE_LIMIT_SECONDS = 120
@@ -47,25 +48,10 @@ def job_create(
     key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use. Raises Problem
     409 `budget_used_up` for a training beyond the compute budget of the course, the learner or the exercise.
     """
-    first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
-    if first is not None:
-        return _repeated(first, request_sha256), False
-    spec = project.spec
-    pool = Pool.objects.filter(name=spec.body["pool"], is_active=True).first()
-    if pool is None:
-        raise Problem(422, "pool_unavailable", f"The pool “{spec.body['pool']}” of this exercise takes no jobs now.")
-    if kind == Job.Kind.TRAINING:
-        budget_check(project)
-    training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
     try:
-        with transaction.atomic():
-            inputs_hold(project=project, training_set=training_set, model=model)
-            if kind != Job.Kind.EVALUATION:  # handing in is never refused for lack of room
-                quota_check(project=project)
-            job = Job.objects.create(
+        with joined_transaction():
+            job = _job_new(
                 project=project,
-                spec=spec,
-                pool=pool,
                 kind=kind,
                 training_set=training_set,
                 model=model,
@@ -73,18 +59,63 @@ def job_create(
                 hyperparameters=hyperparameters or {},
                 idempotency_key=idempotency_key,
                 request_sha256=request_sha256,
-                time_limit_seconds=_time_limit(kind, spec.body),
-                turn=turn_of(project=project, pool_id=pool.pk, kind=kind),
             )
-            events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
-            dispatch_publish(job.pk)
-            logger.info("job %s was ordered: %s of project %s in pool %s", job.pk, kind, project.pk, pool.name)
-    except IntegrityError:
-        first = Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
+    except Problem:  # a repeat is answered as the first one was, whatever has become of what it used
+        first = _first(project, idempotency_key)
         if first is None:
             raise
         return _repeated(first, request_sha256), False
-    return job, True
+    if job is not None:
+        return job, True
+    first = _first(project, idempotency_key)
+    assert first is not None, "what the insert met is there"
+    return _repeated(first, request_sha256), False
+
+
+def _job_new(
+    *,
+    project: Project,
+    kind: str,
+    training_set: TrainingSet | None,
+    model: Model | None,
+    upload: Upload | None,
+    **values: Any,
+) -> Job | None:
+    """A new job; None when the project has one with this key. Problems are raised before anything of it is written."""
+    spec = project.spec
+    pool = Pool.objects.filter(name=spec.body["pool"], is_active=True).first()
+    if pool is None:
+        raise Problem(422, "pool_unavailable", f"The pool “{spec.body['pool']}” of this exercise takes no jobs now.")
+    turn = turn_of(project=project, pool_id=pool.pk, kind=kind)
+    if kind == Job.Kind.TRAINING:
+        budget_check(project, turn.course_turn.limits)
+    training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
+    inputs_hold(project=project, training_set=training_set, model=model)
+    if kind != Job.Kind.EVALUATION:  # handing in is never refused for lack of room
+        quota_check(project=project)
+    job = Job(
+        project=project,
+        spec=spec,
+        pool=pool,
+        kind=kind,
+        training_set=training_set,
+        model=model,
+        upload=upload,
+        time_limit_seconds=_time_limit(kind, spec.body),
+        turn=turn,
+        **values,
+    )
+    # With a clash nothing is written and no error breaks the caller's transaction: then there are no events to number.
+    Job.objects.bulk_create([job], ignore_conflicts=True)
+    if not events_append(project_id=project.pk, job=job, items=[("state", state_data(job))]):
+        return None
+    dispatch_publish(job.pk)
+    logger.info("job %s was ordered: %s of project %s in pool %s", job.pk, kind, project.pk, pool.name)
+    return job
+
+
+def _first(project: Project, idempotency_key: str) -> Job | None:
+    return Job.objects.filter(project=project, idempotency_key=idempotency_key).first()
 
 
 def _repeated(job: Job, request_sha256: str) -> Job:
@@ -126,7 +157,7 @@ def job_dispatch(*, job_id: UUID) -> bool:
         moved = job_move(job=job, move=Move.DISPATCH, dispatched_at=timezone.now(), turn=turn)
         if moved:
             turn_wait(turn=turn, since=job.created_at)
-            waiting.claimers_notify()
+            waiting.claimers_notify(job.pool_id)
     if moved:
         pool_scale_for_work(pool_id=job.pool_id)
     return moved

@@ -1,6 +1,7 @@
 """The one place that changes a job's state: compare-and-swap on (id, state, attempt), and the event that tells it."""
 
 import logging
+from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from axons_service.compute.accounting import compute_use_add
 from axons_service.compute.models import Runner
 from axons_service.jobs.failures import RETRIED, FailureClass, sentence
 from axons_service.jobs.models import Attempt, Job
-from axons_service.jobs.services.events import events_append
+from axons_service.jobs.services.events import job_update
 from axons_service.jobs.states import TABLE, TERMINAL, Move, State
 
 logger = logging.getLogger(__name__)
@@ -35,22 +36,27 @@ def job_move(*, job: Job, move: Move, **changes: Any) -> bool:
     rule, before = TABLE[move], job.state
     if rule.target in TERMINAL:
         changes.setdefault("finished_at", timezone.now())
-    moved = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=rule.sources)
-    if moved.update(state=rule.target, **changes) != 1:
+    changes["state"] = rule.target
+    after = copy(job)
+    _put(after, changes)
+    rows = Job.objects.filter(pk=job.pk, attempt=job.attempt, state__in=rule.sources)
+    if not job_update(rows=rows, job=job, changes=changes, items=[("state", state_data(after))]):
         return False
-    job.state = rule.target
+    _put(job, changes)
+    logger.info("job %s attempt %s: %s → %s%s", job.pk, job.attempt, before, job.state, _why(job))
+    return True
+
+
+def _put(job: Job, changes: dict[str, Any]) -> None:
     for name, value in changes.items():
         setattr(job, name, value)
-    logger.info("job %s attempt %s: %s → %s%s", job.pk, job.attempt, before, job.state, _why(job))
-    events_append(project_id=job.project_id, job=job, items=[("state", state_data(job))])
-    return True
 
 
 def _why(job: Job) -> str:
     return f" ({job.failure_class})" if job.failure_class else ""
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def job_end(*, job: Job, state: State, failure_class: FailureClass, message: str = "") -> bool:
     """Fail or cancel a job for good, and tell grading when it was an evaluation."""
     from axons_service.grading.services import submission_fail
@@ -65,7 +71,10 @@ def job_end(*, job: Job, state: State, failure_class: FailureClass, message: str
 
 
 def attempt_end(*, attempt: Attempt, outcome: str, failure_class: str = "", message: str = "") -> bool:
-    """End an attempt once; from now on its token opens nothing. True when it was ended here."""
+    """End an attempt once; from now on its token opens nothing. True when it was ended here.
+
+    The attempt comes with its job as `job_lock` gives it, for the accounting.
+    """
     now = timezone.now()
     living = Attempt.objects.filter(pk=attempt.pk, ended_at__isnull=True)
     ended = living.update(ended_at=now, outcome=outcome, failure_class=failure_class, failure_message=message[:4000])

@@ -83,6 +83,6 @@ def _move(job_id: UUID, source: Pool, target: Pool) -> bool:
         return False
     if job.state == State.DISPATCHED:
         turn_wait(turn=turn, since=job.created_at)
-        waiting.claimers_notify()
+        waiting.claimers_notify(target.pk)
     logger.info("job %s waits in pool %s now instead of %s", job.pk, target.name, source.name)
     return True

@@ -10,7 +10,7 @@ Locks are taken in one order everywhere: job, learner's turn, course's turn.
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Coalesce
 
@@ -21,20 +21,54 @@ from axons_service.jobs.states import State
 
 TURNLESS = 500
 
+# On PostgreSQL both rows in one round trip, the learner's first; rows are locked by SERVED before RESTED looks.
+_LEARNERS, _COURSES = LearnerTurn._meta.db_table, CourseTurn._meta.db_table
+WAITED = f"""
+    WITH learner AS (
+        UPDATE {_LEARNERS} SET waiting_since = COALESCE(waiting_since, %(since)s) WHERE id = %(turn)s
+        RETURNING course_turn_id
+    )
+    UPDATE {_COURSES} SET waiting_since = COALESCE(waiting_since, %(since)s) FROM learner WHERE id = course_turn_id
+"""
+SERVED = f"""
+    WITH learner AS (
+        UPDATE {_LEARNERS} SET served_at = COALESCE(%(at)s, served_at) WHERE id = %(turn)s RETURNING course_turn_id
+    )
+    UPDATE {_COURSES} SET served_at = COALESCE(%(at)s, served_at) FROM learner WHERE id = course_turn_id
+"""
+RESTED = f"""
+    WITH rested AS (
+        UPDATE {_LEARNERS} SET waiting_since = NULL WHERE id = %(turn)s AND NOT EXISTS (
+            SELECT 1 FROM {Job._meta.db_table} WHERE turn_id = %(turn)s AND state = '{State.DISPATCHED.value}'
+        ) RETURNING id
+    )
+    UPDATE {_COURSES} SET waiting_since = NULL WHERE id = %(course)s AND NOT EXISTS (
+        SELECT 1 FROM {_LEARNERS} WHERE course_turn_id = %(course)s AND waiting_since IS NOT NULL
+        AND id NOT IN (SELECT id FROM rested)
+    )
+"""
+
 _dispatched = Job.objects.filter(turn=OuterRef("pk"), state=State.DISPATCHED)
 _learners = LearnerTurn.objects.filter(course_turn=OuterRef("pk"), waiting_since__isnull=False)
 
 
 def turn_of(*, project: Project, pool_id: int, kind: str) -> LearnerTurn:
-    """The turn of the project's learner, made for their first job of this kind in this pool and course."""
+    """The turn of the project's learner, made for their first job of this kind in this pool and course.
+
+    It comes with its course's turn and limits.
+    """
     exercise = project.exercise
-    known = LearnerTurn.objects.filter(
-        learner=project.learner,
-        course_turn__pool=pool_id,
-        course_turn__kind=kind,
-        course_turn__limits__site=exercise.site_id,
-        course_turn__limits__course_key=exercise.course_key,
-    ).first()
+    known = (
+        LearnerTurn.objects.select_related("course_turn__limits")
+        .filter(
+            learner=project.learner,
+            course_turn__pool=pool_id,
+            course_turn__kind=kind,
+            course_turn__limits__site=exercise.site_id,
+            course_turn__limits__course_key=exercise.course_key,
+        )
+        .first()
+    )
     if known is not None:
         return known
     limits, _ = CourseLimits.objects.get_or_create(site_id=exercise.site_id, course_key=exercise.course_key)
@@ -44,6 +78,10 @@ def turn_of(*, project: Project, pool_id: int, kind: str) -> LearnerTurn:
 
 def turn_wait(*, turn: LearnerTurn, since: datetime) -> None:
     """Say that a job of this learner can be claimed; call after the job's move, in its transaction."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(WAITED, {"turn": turn.pk, "since": since})
+        return
     LearnerTurn.objects.filter(pk=turn.pk).update(waiting_since=Coalesce(F("waiting_since"), since))
     CourseTurn.objects.filter(pk=turn.course_turn_id).update(waiting_since=Coalesce(F("waiting_since"), since))
 
@@ -51,6 +89,11 @@ def turn_wait(*, turn: LearnerTurn, since: datetime) -> None:
 def turn_serve(*, turn: LearnerTurn, at: datetime | None) -> None:
     """A job of this learner was claimed `at` (null for a retry, whose turn was taken before): others come first now."""
     # The update of the row comes first: it waits for a dispatch that holds the row, whose job the next statement sees.
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(SERVED, {"turn": turn.pk, "at": at})
+            cursor.execute(RESTED, {"turn": turn.pk, "course": turn.course_turn_id})
+        return
     LearnerTurn.objects.filter(pk=turn.pk).update(served_at=at or F("served_at"))
     _learner_rest(turn.pk)
     CourseTurn.objects.filter(pk=turn.course_turn_id).update(served_at=at or F("served_at"))

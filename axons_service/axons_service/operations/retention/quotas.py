@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Sum
 
 from axons_service.exercises.models import Project
@@ -24,6 +25,14 @@ SOURCES: tuple[tuple[Any, str, str], ...] = (
     (Job, "", "stored_bytes"),
     (Checkpoint, "job__", "bytes"),
 )
+
+
+def _sum_of(model: Any, prefix: str, field: str) -> str:
+    own = f"job_id IN (SELECT id FROM {Job._meta.db_table} WHERE project_id = %s)" if prefix else "project_id = %s"
+    return f"(SELECT COALESCE(SUM({field}), 0) FROM {model._meta.db_table} WHERE {own})"
+
+
+PROJECT_BYTES = f"SELECT {' + '.join(_sum_of(*source) for source in SOURCES)}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,15 @@ def used_bytes(**of: Any) -> int:
     return sum(total or 0 for total in sums[0].union(*sums[1:], all=True))
 
 
+def project_bytes(project: Project) -> int:
+    """`used_bytes` of one project, which every training asks before it begins."""
+    own = Project._meta.pk.get_db_prep_value(project.pk, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(PROJECT_BYTES, [own] * len(SOURCES))
+        (used,) = cursor.fetchone()
+    return int(used)
+
+
 def policy_of(project: Project) -> CoursePolicy:
     """The policy of the project's course; an unsaved one, with nothing set, before its first upload."""
     exercise = project.exercise
@@ -72,7 +90,7 @@ def policy_of(project: Project) -> CoursePolicy:
 def learner_room(project: Project, policy: CoursePolicy) -> Room:
     own = policy.learner_quota_bytes
     quota = settings.AXONS_LEARNER_QUOTA_BYTES if own is None else own
-    return Room(used_bytes(project=project), quota or None)
+    return Room(project_bytes(project), quota or None)
 
 
 def course_quota(policy: CoursePolicy) -> int | None:
