@@ -19,15 +19,15 @@ logger = logging.getLogger(__name__)
 
 def machines_start(*, pool: Pool, provider: Provider) -> None:
     """Start the machines of rows that have none, until the provider refuses one: it is asked for no other then."""
-    for runner in pool.runners.filter(state__in=[Runner.State.STARTING, Runner.State.ACTIVE]).order_by("pk"):
-        if not is_asked_for(runner):
-            continue
-        if Pool.objects.get(pk=pool.pk).is_blocked(timezone.now()):
-            # rows that nobody asked for yet are no machines on their way; of the others one may be there
-            pool.runners.filter(state=Runner.State.STARTING, handle={}).update(state=Runner.State.GONE)
-            return
-        if _mark(runner) and not _start(pool, provider, runner):
-            return
+    going = pool.runners.filter(state__in=[Runner.State.STARTING, Runner.State.ACTIVE]).order_by("pk")
+    is_refused = False
+    for runner in filter(is_asked_for, going):
+        if is_refused or Pool.objects.get(pk=pool.pk).is_blocked(timezone.now()):
+            break
+        is_refused = _mark(runner) and not _start(pool, provider, runner)
+    if Pool.objects.get(pk=pool.pk).is_blocked(timezone.now()):
+        # rows that nobody asked for are no machines on their way; of the others one may be there
+        pool.runners.filter(state=Runner.State.STARTING, handle={}).update(state=Runner.State.GONE)
 
 
 def _start(pool: Pool, provider: Provider, runner: Runner) -> bool:
