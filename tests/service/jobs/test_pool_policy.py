@@ -14,7 +14,6 @@ from axons_service.compute.accounting import site_limits_set
 from axons_service.compute.decisions import decision_keep
 from axons_service.compute.models import MachineUse, Pool, Runner, SiteLimits
 from axons_service.compute.selectors import pool_load
-from axons_service.compute.tasks import scale_pools
 from axons_service.exercises.models import Spec
 from axons_service.exercises.selectors import spec_missing
 from axons_service.exercises.specs import spec_check, spec_hash
