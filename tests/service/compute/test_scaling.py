@@ -241,9 +241,10 @@ def test_each_pool_has_a_task_of_its_own(make_pool: MakePool, monkeypatch: pytes
     """One that is bad or slow keeps no other waiting; and what was not begun by the next turn is forgotten."""
     pools = [make_pool(name="bad"), make_pool(name="good")]
     sent: list[tuple[Any, Any]] = []
-    monkeypatch.setattr(scale_pool, "apply_async", lambda args, expires: sent.append((args, expires)))
-    monkeypatch.setattr(LocalProvider, "machines", lambda self: pytest.fail("beat's own task asks no provider"))
-    scale_pools()
+    with monkeypatch.context() as patch:
+        patch.setattr(scale_pool, "apply_async", lambda args, expires: sent.append((args, expires)))
+        patch.setattr(LocalProvider, "machines", lambda self: pytest.fail("beat's own task asks no provider"))
+        scale_pools()
     assert sent == [((pool.pk,), 10) for pool in pools]
     (entry,) = (each for name, each in django_settings.CELERY_BEAT_SCHEDULE.items() if name == "scale-pools")
     assert entry["schedule"] == 10
