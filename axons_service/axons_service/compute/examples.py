@@ -5,8 +5,8 @@ from axons_service.operations.contract import Operation
 
 OPERATIONS = {
     "runner_enrol": Operation(
-        request={"name": "v100s-0123abcd", "token_sha256": v.SHA256},
-        answers={200: {"pool": "v100s"}},
+        request={"name": "cpu-0123abcd", "token_sha256": v.SHA256},
+        answers={200: {"pool": "cpu"}},
         problems=("enrolment_used",),
     ),
 }
