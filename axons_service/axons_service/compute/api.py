@@ -1,5 +1,7 @@
 """`/runner/v1/enrol`: a runner exchanges the token that its machine was started with for one of its own."""
 
+from typing import Any
+
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -39,29 +41,31 @@ class EnrolmentScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untype
         }
 
 
+class EnrolSerializer(StrictSerializer):
+    """Which runner enrols, and the SHA-256 of the token that it made for itself."""
+
+    name = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+    token_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+
+
+class EnrolledSerializer(serializers.Serializer[Any]):
+    """The pool that it works for."""
+
+    pool = serializers.CharField()
+
+
 class RunnerEnrolView(APIView):
     authentication_classes = [EnrolmentAuthentication]
     permission_classes = []
 
-    class InputSerializer(StrictSerializer):
-        """Which runner enrols, and the SHA-256 of the token that it made for itself."""
-
-        name = serializers.RegexField(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
-        token_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
-
-    class OutputSerializer(serializers.Serializer[None]):
-        """The pool that it works for."""
-
-        pool = serializers.CharField()
-
     @extend_schema(
         operation_id="runner_enrol",
-        request=InputSerializer,
-        responses={200: OutputSerializer, 400: ProblemSerializer, 401: ProblemSerializer, 409: ProblemSerializer},
+        request=EnrolSerializer,
+        responses={200: EnrolledSerializer, 400: ProblemSerializer, 401: ProblemSerializer, 409: ProblemSerializer},
     )
     def post(self, request: Request) -> Response:
         """Enrol once: the token of this hash claims for this runner from now on. Sending the same again is fine."""
-        body = self.InputSerializer(data=request.data)
+        body = EnrolSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         name = body.validated_data["name"]
         token = bearer(request.headers.get("Authorization", "")) or ""
