@@ -11,7 +11,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from axons_service.compute.deployment import deployment_key
+from axons_service.compute.deployment import deployment_label
 from axons_service.compute.models import Runner
 from axons_service.operations.problems import Problem
 
@@ -21,7 +21,7 @@ NOT_OURS = "This is not the enrolment token of a runner that is awaited. Its mac
 
 def enrolment_token(*, pool: str, runner: str) -> str:
     """The token that a runner of this name enrols with: 64 hexadecimal digits."""
-    value = f"{deployment_key()}/{pool}/{runner}"
+    value = f"{deployment_label()}/{pool}/{runner}"
     return salted_hmac("axons_service.compute.enrolment", value, algorithm="sha256").hexdigest()
 
 

@@ -107,10 +107,10 @@ class Pool(models.Model):
 class Deployment(models.Model):
     """The one row that names this database's deployment, where the setting AXONS_DEPLOYMENT does not."""
 
-    key = models.CharField(max_length=32, help_text="stands in the labels of every machine")
+    label = models.CharField(max_length=32, help_text="stands in the labels of every machine")
 
     def __str__(self) -> str:
-        return self.key
+        return self.label
 
 
 class Runner(models.Model):

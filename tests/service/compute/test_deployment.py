@@ -4,27 +4,27 @@ from typing import Any
 
 import pytest
 
-from axons_service.compute.deployment import deployment_key
+from axons_service.compute.deployment import deployment_label
 from axons_service.compute.models import Deployment
 from axons_service.settings.schema import Environment
 
 
 def test_a_database_keeps_the_key_that_it_was_given(db: None) -> None:
-    first = deployment_key()
+    first = deployment_label()
     assert len(first) == 12
-    assert deployment_key() == first
+    assert deployment_label() == first
     assert Deployment.objects.count() == 1
 
 
 def test_another_database_has_another_key(db: None) -> None:
-    first = deployment_key()
+    first = deployment_label()
     Deployment.objects.all().delete()
-    assert deployment_key() != first
+    assert deployment_label() != first
 
 
 def test_the_setting_wins_and_asks_no_database(settings: Any) -> None:
     settings.AXONS_DEPLOYMENT = "staging"
-    assert deployment_key() == "staging"
+    assert deployment_label() == "staging"
 
 
 @pytest.mark.parametrize("value", ["", "a", "staging", "eu-west-1", "0" * 32])

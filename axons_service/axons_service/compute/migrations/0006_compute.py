@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
             name="Deployment",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("key", models.CharField(help_text="stands in the labels of every machine", max_length=32)),
+                ("label", models.CharField(help_text="stands in the labels of every machine", max_length=32)),
             ],
         ),
         migrations.AddField(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from axons_service.compute.deployment import deployment_key
+from axons_service.compute.deployment import deployment_label
 from axons_service.compute.models import Pool
 from axons_service.compute.providers.base import option
 
@@ -20,7 +20,7 @@ Manifest = dict[str, Any]
 
 def own_labels(pool: Pool) -> dict[str, str]:
     """What every Job of this pool of this deployment carries, and no other."""
-    return {DEPLOYMENT_LABEL: deployment_key(), POOL_LABEL: pool.name}
+    return {DEPLOYMENT_LABEL: deployment_label(), POOL_LABEL: pool.name}
 
 
 def runner_job(pool: Pool, name: str, namespace: str) -> Manifest:

@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from axons_service.compute.deployment import deployment_key
+from axons_service.compute.deployment import deployment_label
 from axons_service.compute.enrolment import enrolment_token
 from axons_service.compute.providers.base import (
     Handle,
@@ -114,7 +114,7 @@ class OvhProvider(Provider):
 
     def _labels(self) -> dict[str, str]:
         """What every job of this pool of this deployment carries, and no other."""
-        return {DEPLOYMENT_LABEL: deployment_key(), POOL_LABEL: self.pool.name}
+        return {DEPLOYMENT_LABEL: deployment_label(), POOL_LABEL: self.pool.name}
 
     def _jobs(self, labels: dict[str, str], states: list[str]) -> list[Json]:
         """Jobs with these labels, of these states if any are given. Pages are asked for until one is not full."""
