@@ -7,6 +7,7 @@ import signal
 import time
 
 from axons_runner.doctor import ALIVE_SECONDS, alive_file
+from axons_runner.enrolment import enrol
 from axons_runner.settings import Options
 from axons_runner.shutdown import Shutdown
 from axons_runner.slots import Slot
@@ -18,6 +19,7 @@ class Agent:
     """Runs slots until told to stop. Imports no torch: a crash in a job is a crash of a child."""
 
     def __init__(self, options: Options) -> None:
+        self.options = options
         self.shutdown = Shutdown()
         self.alive = alive_file(options)
         self.slots = [Slot(name, options, self.shutdown) for name in options.slots]
@@ -26,6 +28,8 @@ class Agent:
         """Block until SIGTERM or SIGINT; returns the exit code."""
         for signum in (signal.SIGTERM, signal.SIGINT):
             signal.signal(signum, lambda *_: self.shutdown.begin())
+        if self.options.enrolment_token and not enrol(self.options, self.shutdown):
+            return 0 if self.shutdown.begun() else 1
         for slot in self.slots:
             slot.start()
         self.alive.touch()

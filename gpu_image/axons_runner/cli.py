@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import socket
 import sys
 from pathlib import Path
@@ -56,7 +57,8 @@ def parse(arguments: list[str] | None) -> Options:
         "--pool-token-file",
         type=Path,
         default=os.environ.get("AXONS_POOL_TOKEN_FILE"),
-        help="file with the pool's token (or the token itself in AXONS_POOL_TOKEN)",
+        help="file with the pool's token (or the token itself in AXONS_POOL_TOKEN; on a machine that the service "
+        "started, its own in AXONS_ENROLMENT_TOKEN)",
     )
     parser.add_argument("--name", default=os.environ.get("AXONS_RUNNER_NAME") or socket.gethostname())
     parser.add_argument("--cache-dir", type=Path, default=os.environ.get("AXONS_CACHE_DIR") or default_cache_dir())
@@ -99,6 +101,9 @@ def parse(arguments: list[str] | None) -> Options:
             token = Path(given.pool_token_file).read_text()
         except OSError as error:
             parser.error(f"The pool token's file cannot be read: {error}")
+    enrolment = "" if token.strip() else os.environ.get("AXONS_ENROLMENT_TOKEN", "").strip()
+    if enrolment:
+        token = secrets.token_urlsafe(32)
     if not token.strip():
         parser.error("--pool-token-file (or AXONS_POOL_TOKEN) is needed and must not be empty.")
     return Options(
@@ -111,4 +116,5 @@ def parse(arguments: list[str] | None) -> Options:
         given.embedding_cache_bytes,
         given.training_processes,
         given.weights_list,
+        enrolment,
     )

@@ -18,7 +18,7 @@ TOKEN_IS_GONE = (401, 403, 404, 410)
 
 
 class ServiceClient:
-    """Claims jobs with the pool's token. One instance per thread."""
+    """Claims jobs with the pool's token, or with the runner's own. One instance per thread."""
 
     def __init__(self, service: str, pool_token: str) -> None:
         self.base = service.rstrip("/") + "/runner/v1"
@@ -39,6 +39,18 @@ class ServiceClient:
         if 400 <= response.status_code < 500:
             raise Rejected(_problem(response))
         return _json(response)
+
+    def enrol(self, name: str, token_sha256: str) -> None:
+        """Have the token of this hash accepted from now on, by the enrolment token that this client was made with.
+
+        Raises Unavailable, or Rejected when the service knows no such runner or it has enrolled already.
+        """
+        body = {"name": name, "token_sha256": token_sha256}
+        response = _send(self.session, "POST", f"{self.base}/enrol", body, ANSWER_SECONDS)
+        if response.status_code in BUSY or (not response.ok and not _code(response)):
+            raise Unavailable(_problem(response))  # a moment's overload, or a proxy's own words
+        if not response.ok:
+            raise Rejected(_problem(response))
 
     def attempt(self, assignment: Mapping[str, Any]) -> AttemptClient:
         """Return the client of one attempt, with its own token."""

@@ -106,6 +106,8 @@ def nvml(device: Path = Path("/dev/nvidia0")) -> Finding:
 
 def service(options: Options) -> Finding:
     """Whether the service answers and takes the pool's token. Asks for work for no slot: gets none, changes nothing."""
+    if options.enrolment_token:
+        return Finding("service", "not asked: the token of this machine works once, and is the runner's.")
     about = {"name": options.name, "version": axons_runner.__version__, "slots": [], "architectures": []}
     try:
         ServiceClient(options.service, options.pool_token).claim(about, 0)

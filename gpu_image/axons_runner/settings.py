@@ -12,7 +12,7 @@ EMBEDDING_CACHE_BYTES = 512 << 20  # 180,000 pictures of EfficientNet-Lite0
 
 @dataclass(frozen=True)
 class Options:
-    """What a runner is told when it is started."""
+    """What a runner is told when it is started. With an `enrolment_token` it made `pool_token` itself (`enrolment`)."""
 
     service: str
     pool_token: str
@@ -23,6 +23,7 @@ class Options:
     embedding_cache_bytes: int = EMBEDDING_CACHE_BYTES
     training_processes: int = 1
     weights_list: Path | None = None
+    enrolment_token: str = ""
 
     def work_dir(self) -> Path:
         """Return the folder for files of jobs under way."""

@@ -124,7 +124,7 @@ class KubernetesBench(Bench):
         }
 
     def machines(self) -> int:
-        return sum(not job.get("status", {}).get("conditions") for job in self.cluster.jobs().values())
+        return len(self.cluster.machines())
 
     def run(self, handle: Handle) -> None:
         self.cluster.run(handle["name"])
@@ -133,7 +133,7 @@ class KubernetesBench(Bench):
         self.cluster.end(handle["name"])
 
     def settle(self) -> None:
-        return None
+        self.cluster.pass_grace()
 
     def close(self) -> None:
         self.cluster.close()
@@ -146,11 +146,9 @@ class OvhBench(Bench):
         super().__init__(folder)
         self.cloud = OvhCloud()
         (folder / "application-token").write_text(TOKEN + "\n")
-        (folder / "pool-token").write_text("pool-token\n")
         self.options = {
             "api": self.cloud.url,
             "token_file": str(folder / "application-token"),
-            "pool_token_file": str(folder / "pool-token"),
             "image": "registry.example.org/axons-runner:1.2.3",
             "service_url": "https://axons.example.org",
         }

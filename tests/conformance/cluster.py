@@ -1,4 +1,8 @@
-"""A Kubernetes API in memory (kmock), in a thread of its own, with what a real one adds to a Job."""
+"""A Kubernetes API in memory (kmock), in a thread of its own, with what a real one adds to a Job: a pod of its own.
+
+A pod that is to go has its grace (`pass_grace` ends it): it lives on while a Job that was deleted in the background is
+forgotten at once, and one that was deleted in the foreground stays until its pod is gone.
+"""
 
 import asyncio
 import json
@@ -11,6 +15,7 @@ import kmock
 from kmock import KubernetesError
 
 NAMESPACE = "axons"
+JOB_LABEL = "batch.kubernetes.io/job-name"
 
 
 class _Api(kmock.KubernetesEmulator):
@@ -23,7 +28,37 @@ class _Api(kmock.KubernetesEmulator):
             if self.refusal is not None:
                 raise self.refusal
             request.data.setdefault("metadata", {}).setdefault("uid", str(uuid.uuid4()))
-        return await super()._handle(request)
+        elif request.action == kmock.action.DELETE and request.name is not None:
+            self._propagate(request)
+        answer = await super()._handle(request)
+        self.collect()
+        return answer
+
+    def _propagate(self, request: Any) -> None:
+        """What a delete means for a Job's pod: told to go, with its grace or at once."""
+        how = request.params
+        if request.resource.plural == "pods":
+            if how.get("gracePeriodSeconds") != "0" and (pod := self.living("pods").get(request.name)) is not None:
+                pod.patch({"metadata": {"finalizers": ["kubelet"]}})
+            return
+        if how.get("propagationPolicy") == "Foreground" and (job := self.living("jobs").get(request.name)) is not None:
+            job.patch({"metadata": {"finalizers": ["foregroundDeletion"]}})
+        for pod in self.pods(request.name).values():
+            pod.patch({"metadata": {"finalizers": ["kubelet"], "deletionTimestamp": _now()}})
+
+    def living(self, plural: str) -> dict[str, Any]:
+        """Objects of a kind that are not gone, by name."""
+        return {key[2]: thing for key, thing in self.objects.items() if key[0].plural == plural and not thing.deleted}
+
+    def pods(self, job: str) -> dict[str, Any]:
+        """The living pods of a Job."""
+        return {name: pod for name, pod in self.living("pods").items() if _labels(pod.raw).get(JOB_LABEL) == job}
+
+    def collect(self) -> None:
+        """The garbage collector: a Job that waits for its pods goes when they are gone."""
+        for name, job in self.living("jobs").items():
+            if job.raw["metadata"].get("deletionTimestamp") and not self.pods(name):
+                job.delete()
 
     async def _render_error(self, exc: Exception) -> Any:
         response = await super()._render_error(exc)
@@ -44,7 +79,7 @@ class _Api(kmock.KubernetesEmulator):
 
 
 class Cluster:
-    """`url`, `kubeconfig(folder)`, and the hands of the controllers: `run`, `end`."""
+    """`url`, `kubeconfig(folder)`, and the hands of the controllers: `run`, `end`, `pass_grace`."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -95,15 +130,16 @@ class Cluster:
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Living Jobs by name, as the API holds them."""
-        return {key[2]: thing.raw for key, thing in self.api.objects.items() if not thing.deleted}
+        return {name: thing.raw for name, thing in self.api.living("jobs").items()}
+
+    def machines(self) -> set[str]:
+        """Names of the Jobs that have a process, or wait for one."""
+        waiting = {name for name, job in self.jobs().items() if not job.get("status")}
+        return waiting | {_labels(pod.raw)[JOB_LABEL] for pod in self.api.living("pods").values()}
 
     def patch(self, name: str, change: dict[str, Any]) -> None:
         """What a controller writes."""
-        for key, thing in self.api.objects.items():
-            if key[2] == name and not thing.deleted:
-                thing.patch(change)
-                return
-        raise KeyError(name)
+        self.api.living("jobs")[name].patch(change)
 
     def refuse_creation(self, status: int, message: str) -> None:
         self.api.refusal = KubernetesError(status, "Refused", message)
@@ -111,11 +147,34 @@ class Cluster:
     def run(self, name: str) -> None:
         """The node came, the pod runs."""
         self.patch(name, {"status": {"startTime": _now(), "active": 1, "ready": 1}})
+        pod = {"metadata": {"name": f"{name}-x", "namespace": NAMESPACE, "labels": {JOB_LABEL: name}}}
+        self.api.objects[(kmock.resource("v1/pods"), NAMESPACE, f"{name}-x")] = pod
+
+    def node_lost(self, name: str) -> None:
+        """The node does not answer: its pod is not ready, whatever runs there."""
+        self.patch(name, {"status": {"ready": 0}})
+
+    def requeue(self, name: str, since: datetime) -> None:
+        """Kueue suspended the Job and let it go again: it has a new start."""
+        self.patch(name, {"status": {"startTime": since.strftime("%Y-%m-%dT%H:%M:%SZ")}})
+
+    def pass_grace(self) -> None:
+        """The grace of every pod that is to go is over."""
+        for pod in self.api.living("pods").values():
+            if pod.raw["metadata"].get("deletionTimestamp"):
+                pod.delete()
+        self.api.collect()
 
     def end(self, name: str) -> None:
         """The pod's process died: with backoffLimit 0 the Job has failed."""
+        for pod in self.api.pods(name).values():
+            pod.delete()
         condition = {"type": "Failed", "status": "True", "lastTransitionTime": _now(), "reason": "BackoffLimitExceeded"}
         self.patch(name, {"status": {"active": 0, "ready": 0, "conditions": [condition]}})
+
+
+def _labels(raw: Any) -> dict[str, str]:
+    return raw.get("metadata", {}).get("labels") or {}
 
 
 def _now() -> str:

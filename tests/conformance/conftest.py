@@ -11,6 +11,7 @@ from tests.conformance.benches import BENCHES, Bench, KubernetesBench, OvhBench
 
 def _bench(name: str, folder: Path, settings: Any) -> Iterator[Bench]:
     settings.AXONS_DATA_DIR = str(folder)
+    settings.AXONS_DEPLOYMENT = "ours"
     bench = BENCHES[name](folder)
     try:
         yield bench

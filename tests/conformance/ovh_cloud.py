@@ -63,6 +63,7 @@ class OvhCloud:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.faults: list[Fault] = []
+        self.fault_on_one: Fault | None = None  # of the next question after a single job
         self.quota = QUOTA
         self.next_never_starts = False
         self.now = datetime(2026, 9, 1, 8, tzinfo=UTC)
@@ -136,6 +137,8 @@ class OvhCloud:
         with self._lock:
             self.requests.append((request.command, parts.path))
             fault = self._fault(request.command)
+            if self.fault_on_one is not None and request.command == "GET" and parts.path != "/v1/job":
+                fault, self.fault_on_one = self.fault_on_one, None
             if fault is None or fault.after:
                 if request.headers.get("Authorization") != f"Bearer {TOKEN}":
                     status, answer = 401, {"message": "invalid token"}

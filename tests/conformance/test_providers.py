@@ -1,5 +1,7 @@
 """What the port promises, asked of every provider (`make conformance`)."""
 
+from typing import Any
+
 import pytest
 
 from axons_service.compute.models import Pool
@@ -42,6 +44,20 @@ def test_a_machine_starts_runs_and_stops(starter: Bench) -> None:
     starter.settle()
     assert provider.poll(handle) is Status.GONE
     assert provider.machines() == []
+    assert starter.machines() == 0
+
+
+def test_a_machine_that_was_asked_to_go_is_there_as_long_as_it_runs(starter: Bench) -> None:
+    """It saves its checkpoint meanwhile, and is paid."""
+    provider = starter.provider()
+    handle = provider.start("gpu-00000001")
+    starter.run(handle)
+    provider.stop(handle)
+    for _ in range(3):
+        if provider.poll(handle) is Status.GONE or provider.machines() == []:
+            assert starter.machines() == 0
+        starter.settle()
+    assert provider.poll(handle) is Status.GONE
     assert starter.machines() == 0
 
 
@@ -92,6 +108,21 @@ def test_pools_do_not_see_each_others_machines(starter: Bench) -> None:
         starter.options["pool_token_file"] = str(starter.folder / "other-token")
     assert starter.provider("lab").machines() == []
     mine.stop(handle)
+
+
+def test_deployments_with_one_pool_name_do_not_see_each_others_machines(remote: Bench, settings: Any) -> None:
+    """In one project, or in one namespace."""
+    theirs = remote.provider().start("gpu-00000001")
+    settings.AXONS_DEPLOYMENT = "other"
+    assert remote.provider().machines() == []
+    assert remote.provider().namesakes("gpu-00000001") == []
+    if remote.provider_name == "kubernetes":  # there a name is unique
+        with pytest.raises(Rejected, match="deployment"):
+            remote.provider().start("gpu-00000001")
+    else:
+        assert remote.provider().start("gpu-00000001") != theirs
+    settings.AXONS_DEPLOYMENT = "ours"
+    assert [machine.handle for machine in remote.provider().machines()] == [theirs]
 
 
 def test_a_missing_option_is_named(starter: Bench) -> None:

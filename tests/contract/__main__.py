@@ -84,6 +84,7 @@ def world_make(folder: Path) -> Path:
     from django.core.management import call_command
     from django.db import connections
 
+    from axons_service.compute.enrolment import enrolment_token
     from axons_service.exercises.models import Project
     from axons_service.operations import example_values as v
     from axons_service.sites.callers import Caller, Role
@@ -101,6 +102,7 @@ def world_make(folder: Path) -> Path:
         "kid": seed.KID,
         "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
         "pool_token": seed.POOL_TOKEN,
+        "enrolment_token": enrolment_token(pool="cpu", runner=seed.ENROLLING),
         "attempt_token": seed.ATTEMPT_TOKEN,
         "read_token": read_token_mint(caller, project.pk).token,
     }

@@ -104,6 +104,8 @@ def _token(case: Any) -> str:
     stranger = _sent % 8 == 0
     if "pool" in schemes:
         return WORLD["pool_token"] if not stranger else "no-pool"
+    if "enrolment" in schemes:
+        return WORLD["enrolment_token"] if not stranger else "no-enrolment"
     if "attempt" in schemes:
         job = str((case.path_parameters or {}).get("job_id", ""))
         return _attempts.get(job, "no-attempt") if not stranger else WORLD["attempt_token"]

@@ -24,6 +24,7 @@ from axons_service.training_sets.models import TrainingSet, Upload
 SITE = "campus"
 KID = "k1"
 POOL_TOKEN = "contract-pool-token"
+ENROLLING = "cpu-0123abcd"  # as in the example
 ATTEMPT_TOKEN = "contract-attempt-token"
 RUNNING_JOB = uuid.UUID(v.JOB)
 DONE_JOB = uuid.UUID("d1a1f1f6-9d3b-4c7e-9a3f-3f5f6e7d4a45")
@@ -54,6 +55,7 @@ def seed(public_key: str) -> None:
     _training_set(own)
     _upload(project)
     runner = Runner.objects.create(pool=pool, name="seeded", state=Runner.State.ACTIVE)
+    Runner.objects.create(pool=pool, name=ENROLLING)
     common: dict[str, Any] = {"project": project, "spec": spec, "pool": pool, "time_limit_seconds": 1200}
     running = _job(common, pk=RUNNING_JOB, state=Job.State.RUNNING, attempt=1, training_set=own)
     Attempt.objects.create(

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from axons_runner import cli
 from axons_xblock.config import REQUIRED
 from tests.deploy.conftest import ROOT
 
@@ -107,6 +108,7 @@ def test_the_xblock_goes_into_the_image_and_the_service_beside_it(env: Path) -> 
     ours = {name: each for name, each in compose["services"].items() if name.startswith("axons-")}
     assert set(ours) == {
         "axons-web", "axons-worker", "axons-beat", "axons-postgres", "axons-rabbitmq", "axons-s3",
+        "axons-runner",
     }  # fmt: skip
     for service in ours.values():
         assert set(service.get("depends_on", [])) <= set(compose["services"])
@@ -120,6 +122,26 @@ def test_the_xblock_goes_into_the_image_and_the_service_beside_it(env: Path) -> 
     caddy = (env / "apps/caddy/Caddyfile").read_text()
     assert "axons.lms.example.org{$default_site_port}" in caddy
     assert "s3.axons.lms.example.org{$default_site_port}" in caddy
+
+
+def test_a_runner_works_for_the_pool_that_init_registers(env: Path) -> None:
+    """Its token is a copy that its own user may read, of the file that the pool is registered with."""
+    compose = yaml.safe_load((env / "local/docker-compose.yml").read_text())
+    runner = compose["services"]["axons-runner"]
+    assert runner["image"] == "ghcr.io/mupacif/axons-ovh:0.1.0"
+    assert runner["user"] == "42420:42420"
+    assert (runner["read_only"], runner["cap_drop"]) == (True, ["ALL"])
+    assert runner["deploy"]["resources"]["limits"] == {"cpus": "2", "memory": "2G"}
+    folder, inside, _ = runner["volumes"][0].split(":")
+    assert runner["environment"]["AXONS_POOL_TOKEN_FILE"] == f"{inside}/pool-cpu"
+    assert "--token-file /run/secrets/axons/pool-cpu" in (PATCHES.parent / "tasks/init.sh").read_text()
+    permissions = compose["services"]["permissions"]
+    assert f"{folder}:/mounts/axons-runner:z" in permissions["volumes"]
+    script = (env / "local/docker-compose.yml").read_text() + json.dumps(permissions)
+    assert "cp /mounts/axons-rendered/pool-cpu /mounts/axons-runner/" in script
+    assert "setowner 42420 /mounts/axons-runner" in script
+    options = cli.parse([*runner["command"], "--pool-token-file", str(env / "apps/axons/keys/pool-cpu")])
+    assert (options.service, options.name) == ("http://axons-web:8000", "tutor-cpu")
 
 
 def test_what_init_does_are_commands_of_the_service() -> None:
@@ -150,7 +172,7 @@ def test_what_was_made_once_stays(tutor: Tutor, env: Path) -> None:
 
 
 def test_servers_of_ones_own_take_the_place_of_ours(tutor: Tutor, env: Path) -> None:
-    flags = [f"--set=AXONS_RUN_{name}=false" for name in ("POSTGRES", "RABBITMQ", "S3")]
+    flags = [f"--set=AXONS_RUN_{name}=false" for name in ("POSTGRES", "RABBITMQ", "S3", "CPU_RUNNER")]
     tutor("config", "save", *flags, "--set=AXONS_DATABASE_URL=postgres://axons:x@elsewhere/axons")
     compose = yaml.safe_load((env / "local/docker-compose.yml").read_text())
     assert {name for name in compose["services"] if name.startswith("axons-")} == {

@@ -35,6 +35,8 @@ class FakeService:
         self.objects: dict[str, bytes] = {}
         self.cancel = False
         self.superseded = False
+        self.enrolments: list[str] = []
+        self.refuse_enrolments: list[Answer] = []  # what the next ones get; their work is done when it is a 5xx
         self.seq: dict[tuple[str, int], int] = {}
         # called with ("events" | "uploads" | …, body); may return "drop" (act, then no answer) or "down" (503)
         self.trouble: Callable[[str, dict[str, Any]], str | None] = lambda call, body: None
@@ -74,6 +76,8 @@ class FakeService:
     def answer(self, path: str, token: str, body: dict[str, Any]) -> Answer:
         if path == "/runner/v1/claim":
             return self._claim(token, body)
+        if path == "/runner/v1/enrol":
+            return self._enrol(token, body)
         _, _, _, _, job, call = path.split("/")
         if token != "attempt-token":
             return 401, {"code": "attempt_token", "detail": "no"}
@@ -84,8 +88,19 @@ class FakeService:
         }  # fmt: skip
         return calls[call](job, body)
 
+    def _enrol(self, token: str, body: dict[str, Any]) -> Answer:
+        if token != "enrolment-token":
+            return 401, {"code": "enrolment_token", "detail": "no"}
+        with self.lock:
+            self.enrolments.append(body["token_sha256"])
+            if self.refuse_enrolments:
+                return self.refuse_enrolments.pop(0)
+            if body["token_sha256"] != self.enrolments[0]:
+                return 409, {"code": "enrolment_used", "detail": "no"}
+        return 200, {"pool": "gpu"}
+
     def _claim(self, token: str, body: dict[str, Any]) -> Answer:
-        if token != "pool-token":
+        if token != "pool-token" and hashlib.sha256(token.encode()).hexdigest() not in self.enrolments[:1]:
             return 401, {"code": "pool_token", "detail": "no"}
         if not body["runner"]["slots"]:  # the doctor: as the service does, nothing for no slot
             return 204, {}

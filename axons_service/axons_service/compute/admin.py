@@ -6,7 +6,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 
 from axons_service.compute.cost_page import cost_page
-from axons_service.compute.models import ComputeUse, CourseLimits, MachineUse, Pool, ProviderFault, Runner, SiteLimits
+from axons_service.compute.models import (
+    ComputeUse,
+    CourseLimits,
+    Deployment,
+    MachineUse,
+    Pool,
+    ProviderFault,
+    Runner,
+    SiteLimits,
+)
 from axons_service.operations.admin_base import ReadOnlyAdmin
 
 
@@ -39,6 +48,14 @@ class PoolAdmin(ReadOnlyAdmin):
         "start_timeout_seconds",
         "is_active",
     )
+
+
+@admin.register(Deployment)
+class DeploymentAdmin(ReadOnlyAdmin):
+    """What the machines of this database are labelled with, where the setting AXONS_DEPLOYMENT is empty."""
+
+    list_display = ("label",)
+    search_fields = ("=id",)
 
 
 @admin.register(ProviderFault)

@@ -3,42 +3,28 @@
 import logging
 import re
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from axons_service.compute.decisions import decision_keep
-from axons_service.compute.faults import provider_fault_count
+from axons_service.compute.faults import provider_fault_count, provider_trouble_keep
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
-from axons_service.compute.providers.base import Machine, NoCapacity, Provider, ProviderError, Rejected, Status
+from axons_service.compute.providers.base import Machine, NoCapacity, Provider, ProviderError, Status
 from axons_service.compute.scaling import runners_to_start, runners_to_stop
 from axons_service.compute.selectors import pool_load
-from axons_service.compute.usage import machine_use_open, uses_update
+from axons_service.compute.starts import has_machine, is_asked_for, machines_start
+from axons_service.compute.usage import machines_unknown, uses_update
 
 STALLED_AFTER = timedelta(seconds=180)  # a runner with a free slot claims every 20 s
 STOP_GRACE = timedelta(seconds=30)
 CRASH_WINDOW = timedelta(seconds=60)
 CRASHES = 3  # so many runners that died in the window without ever claiming: wait for it to pass
-NO_CAPACITY_PAUSE = timedelta(seconds=60)
-ASKED_AT = "asked_at"  # in place of a handle while its machine is asked for
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC).isoformat()  # whoever asked had no answer: ask again
-START_PATIENCE = timedelta(minutes=2)  # after that whoever asked is taken for dead
-REJECTED_PAUSE = timedelta(minutes=5)
+UNKNOWN_GRACE = timedelta(seconds=60)  # a runner that was wrongly taken for gone claims again within 20 s
 
 logger = logging.getLogger(__name__)
-
-
-def pool_scale_for_work(*, pool_id: int) -> None:
-    """Scale a pool that just got work, unless its runners are enough: then nothing is locked and nobody polled."""
-    pool = Pool.objects.get(pk=pool_id)
-    if (
-        provider_of(pool).starts_runners
-        and not pool.is_blocked(timezone.now())
-        and runners_to_start(pool, pool_load(pool))
-    ):
-        pool_scale(pool_id=pool_id)
 
 
 def pool_scale(*, pool_id: int) -> None:
@@ -47,12 +33,15 @@ def pool_scale(*, pool_id: int) -> None:
     Decisions are made under the pool's row lock and committed; the provider is asked before and told afterwards, never
     under a lock, since its answer may take a minute. Rows of new runners are committed before their machines are
     started, so that no machine is ever unknown; a start that was interrupted is repeated, which is safe because `start`
-    is idempotent. While the provider cannot be asked, nobody is taken for dead: leases say who really is.
+    is idempotent. While the provider cannot be asked, nobody is taken for dead: leases say who really is. One that
+    said for how long it wants to be left alone is asked nothing.
     """
+    if Pool.objects.get(pk=pool_id).is_quiet(timezone.now()):
+        return
     try:
         gone = _see(pool_id)
     except ProviderError as error:
-        _trouble(pool_id, error)
+        provider_trouble_keep(pool_id=pool_id, error=error)
         return
     for runner in gone:
         _work_give_back(runner)
@@ -63,6 +52,8 @@ def pool_scale(*, pool_id: int) -> None:
             return
         load = pool_load(pool)
         decision_keep(pool=pool, load=load)
+        if pool.is_quiet(timezone.now()):  # it said so to one of the stops
+            return
         stopped = [_stopping(runner) for runner in runners_to_stop(pool, load, timezone.now())]
         missing = 0 if pool.is_blocked(timezone.now()) else runners_to_start(pool, load)
         if missing and _is_crashing(pool):
@@ -71,9 +62,8 @@ def pool_scale(*, pool_id: int) -> None:
         Runner.objects.bulk_create(
             Runner(pool=pool, name=f"{pool.name}-{uuid.uuid4().hex[:8]}") for _ in range(missing)
         )
-    for machine in stopped:
-        _attempt_stop(pool, provider, machine)
-    _start(pool, provider)
+    _stop(pool, provider, [(machine, False) for machine in stopped])
+    machines_start(pool=pool, provider=provider)
 
 
 def runner_stop(*, runner_id: int) -> bool:
@@ -88,13 +78,13 @@ def runner_stop(*, runner_id: int) -> bool:
     going = Runner.objects.filter(pk=runner.pk, state__in=[Runner.State.STARTING, Runner.State.ACTIVE])
     if going.update(state=Runner.State.STOPPING, stopping_at=timezone.now()) != 1:
         return False
-    if _has_machine(runner):
-        _attempt_stop(runner.pool, provider, Machine(runner.name, runner.handle, Status.ALIVE))
+    if has_machine(runner) and not runner.pool.is_quiet(timezone.now()):  # otherwise at the next sight
+        _stop(runner.pool, provider, [(Machine(runner.name, runner.handle, Status.ALIVE), False)])
     return True
 
 
 def _see(pool_id: int) -> list[Runner]:
-    """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown machines."""
+    """Compare the runners' rows with the provider's machines. Returns runners that are gone; stops unknown ones."""
     pool = Pool.objects.get(pk=pool_id)
     provider = provider_of(pool)
     before = {runner.pk: runner.handle for runner in pool.runners.exclude(state=Runner.State.GONE)}
@@ -104,12 +94,12 @@ def _see(pool_id: int) -> list[Runner]:
     with transaction.atomic():
         pool = Pool.objects.select_for_update(no_key=True).get(pk=pool_id)
         known = list(pool.runners.exclude(state=Runner.State.GONE))
-        for machine in _unknown(pool, known, machines):
-            logger.warning(
-                "pool %s: machine %s (%s) is unknown here, stopping it", pool.name, machine.name, machine.handle
-            )
-            stops.append((machine, False))
         now = timezone.now()
+        unknown = machines_unknown(pool=pool, machines=_unknown(pool, known, machines), now=now)
+        for machine, since in unknown:
+            if since >= UNKNOWN_GRACE:
+                logger.warning("pool %s: machine %s (%s) is of no runner", pool.name, machine.name, machine.handle)
+                stops.append((machine, since >= UNKNOWN_GRACE + STOP_GRACE))
         busy = pool_load(pool).busy
         # One whose machine another call started after we asked is not in our list of machines: it is no judge of that.
         judged = [runner for runner in known if before.get(runner.pk) == runner.handle]
@@ -117,21 +107,20 @@ def _see(pool_id: int) -> list[Runner]:
         Runner.objects.filter(pk__in=[runner.pk for runner in gone]).update(state=Runner.State.GONE)
         if pool.provider_error and not pool.is_blocked(timezone.now()):
             Pool.objects.filter(pk=pool.pk).update(provider_error="")
-    for machine, force in stops:
-        _attempt_stop(pool, provider, machine, force=force)
+    _stop(pool, provider, stops)
     return gone
 
 
 def _unknown(pool: Pool, known: list[Runner], machines: list[Machine]) -> list[Machine]:
     """Machines under a name that we gave, but of no runner: orphans, and second ones of a lost answer."""
-    handles = [runner.handle for runner in known if _has_machine(runner)]
-    adoptable = {runner.name for runner in known if _is_asked_for(runner)}
+    handles = [runner.handle for runner in known if has_machine(runner)]
+    adoptable = {runner.name for runner in known if is_asked_for(runner)}
     unknown = []
     for machine in sorted(machines, key=lambda machine: str(machine.billed_from or "")):
         if machine.handle in handles or not re.fullmatch(rf"{re.escape(pool.name)}-[0-9a-f]{{8}}", machine.name):
             continue
         if machine.name in adoptable:
-            adoptable.discard(machine.name)  # `_start` takes the first; a second one is stopped
+            adoptable.discard(machine.name)  # `machines_start` takes the first; a second one is stopped
             continue
         unknown.append(machine)
     return unknown
@@ -149,11 +138,11 @@ def _is_gone(
 
     Those that are of no use are replaced: what is to be stopped, and whether by force, is added to `stops`.
     """
-    is_silent = not is_busy and now - (runner.last_seen_at or runner.created_at) > STALLED_AFTER
+    is_silent = not is_busy and now - (runner.last_seen_at or runner.alive_at or runner.created_at) > STALLED_AFTER
     if not provider.starts_runners:
         return is_silent
-    if not _has_machine(runner):
-        # committed, not started yet: `_start` does it
+    if not has_machine(runner):
+        # committed, not started yet: `machines_start` does it
         return runner.state != Runner.State.STARTING and is_silent
     status = next((machine.status for machine in machines if machine.handle == runner.handle), Status.GONE)
     if status is Status.GONE:
@@ -161,12 +150,15 @@ def _is_gone(
     if runner.state == Runner.State.STOPPING:
         overdue = runner.stopping_at is not None and now - runner.stopping_at > STOP_GRACE
         stops.append((Machine(runner.name, runner.handle, status), overdue))
-    elif status is Status.STARTING:
+    elif status is Status.STARTING and runner.last_seen_at is None and not is_busy:
         limit = timedelta(seconds=runner.pool.start_timeout_seconds)
         if now - runner.created_at > limit:
             logger.warning("runner %s does not start within %s: giving its machine back", runner.name, limit)
             stops.append((_stopping(runner), False))
-            _trouble(runner.pool_id, NoCapacity("A machine was asked for and did not start in time."))
+            late = NoCapacity("A machine was asked for and did not start in time.")
+            provider_trouble_keep(pool_id=runner.pool_id, error=late)
+    elif runner.last_seen_at is None and runner.alive_at is None:
+        Runner.objects.filter(pk=runner.pk).update(alive_at=now)  # it has from now on to claim
     elif is_silent:
         logger.warning("runner %s lives but does not claim: replacing it", runner.name)
         stops.append((_stopping(runner), False))
@@ -179,67 +171,17 @@ def _stopping(runner: Runner) -> Machine:
     return Machine(runner.name, runner.handle, Status.ALIVE)
 
 
-def _attempt_stop(pool: Pool, provider: Provider, machine: Machine, *, force: bool = False) -> None:
-    """A stop that fails is asked again at the next sight: the machine is still there then."""
-    try:
-        provider.stop(machine.handle, force=force)
-    except ProviderError as error:
-        logger.warning("machine %s could not be stopped yet: %s", machine.name, error)
-        provider_fault_count(pool_id=pool.pk, error=error)
-
-
-def _start(pool: Pool, provider: Provider) -> None:
-    """Start the machines of rows that have none. Each is asked for by one call at a time: who marked its row."""
-    for runner in pool.runners.filter(state__in=[Runner.State.STARTING, Runner.State.ACTIVE]):
-        if not _is_asked_for(runner) or not _mark(runner):
-            continue
+def _stop(pool: Pool, provider: Provider, stops: list[tuple[Machine, bool]]) -> None:
+    """Ask machines to go, the second of each pair by force. One that fails is asked again at the next sight."""
+    for machine, force in stops:
         try:
-            handle = provider.start(runner.name)
-        except (NoCapacity, Rejected) as error:
-            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE, handle={})
-            _trouble(pool.pk, error)
+            provider.stop(machine.handle, force=force)
         except ProviderError as error:
-            # perhaps it was started and the answer was lost: the row stays, and `start` finds the machine next time
-            Runner.objects.filter(pk=runner.pk).update(handle={ASKED_AT: LONG_AGO})
-            _trouble(pool.pk, error)
-        except Exception as error:
-            logger.exception("runner %s could not be started", runner.name)
+            logger.warning("machine %s could not be stopped yet: %s", machine.name, error)
+            if error.retry_after:
+                provider_trouble_keep(pool_id=pool.pk, error=error)
+                return
             provider_fault_count(pool_id=pool.pk, error=error)
-            Runner.objects.filter(pk=runner.pk).update(state=Runner.State.GONE, handle={})
-        else:
-            Runner.objects.filter(pk=runner.pk).update(handle=handle)
-            machine_use_open(pool=pool, machine=Machine(runner.name, handle, Status.STARTING))
-
-
-def _mark(runner: Runner) -> bool:
-    """Take the start of a runner for this call, by compare-and-swap on its handle."""
-    asked_at = runner.handle.get(ASKED_AT)
-    if asked_at is not None and timezone.now() - datetime.fromisoformat(asked_at) < START_PATIENCE:
-        return False
-    mark = {ASKED_AT: timezone.now().isoformat()}
-    return Runner.objects.filter(pk=runner.pk, handle=runner.handle).update(handle=mark) == 1
-
-
-def _is_asked_for(runner: Runner) -> bool:
-    """Whether its start is under way, or is to be made or repeated. It may claim before its handle is known."""
-    is_marked = runner.state == Runner.State.ACTIVE and ASKED_AT in runner.handle
-    return not _has_machine(runner) and (runner.state == Runner.State.STARTING or is_marked)
-
-
-def _has_machine(runner: Runner) -> bool:
-    """Whether the provider gave it a handle: a mark of who asks for one is none."""
-    return bool(runner.handle) and ASKED_AT not in runner.handle
-
-
-def _trouble(pool_id: int, error: ProviderError) -> None:
-    """Remember what the provider said, and leave it alone for a while."""
-    pause = {NoCapacity: NO_CAPACITY_PAUSE, Rejected: REJECTED_PAUSE}.get(type(error), timedelta(0))
-    pause = max(pause, timedelta(seconds=error.retry_after or 0))
-    logger.warning("pool %s: %s", pool_id, error)
-    provider_fault_count(pool_id=pool_id, error=error)
-    Pool.objects.filter(pk=pool_id).update(
-        provider_error=str(error)[:500], blocked_until=timezone.now() + pause if pause else None
-    )
 
 
 def _is_crashing(pool: Pool) -> bool:

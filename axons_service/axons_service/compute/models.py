@@ -77,15 +77,40 @@ class Pool(models.Model):
     blocked_until = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="no machine is asked for before: the provider had none"
     )
+    quiet_until = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="nothing at all is asked of its provider before: it said so"
+    )
     provider_error = models.CharField(max_length=500, blank=True, editable=False, help_text="the last one, or empty")
+    scaling_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when the round began that looks after it now"
+    )
+    is_scaling_wanted = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="work came while a round was under way: another one follows",
+    )
     is_active = models.BooleanField(default=True)
 
     def __str__(self) -> str:
         return self.name
 
     def is_blocked(self, now: datetime) -> bool:
-        """Whether the provider wants to be left alone for a while."""
-        return self.blocked_until is not None and self.blocked_until > now
+        """Whether no machine is asked for now: the provider had none, refused, or wants to be left alone."""
+        return self.is_quiet(now) or (self.blocked_until is not None and self.blocked_until > now)
+
+    def is_quiet(self, now: datetime) -> bool:
+        """Whether the provider said that it wants to hear nothing for a while."""
+        return self.quiet_until is not None and self.quiet_until > now
+
+
+class Deployment(models.Model):
+    """The one row that names this database's deployment, where the setting AXONS_DEPLOYMENT does not."""
+
+    label = models.CharField(max_length=32, help_text="stands in the labels of every machine")
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class Runner(models.Model):
@@ -108,6 +133,16 @@ class Runner(models.Model):
         null=True, blank=True, help_text="its first claim: how long a machine takes to start"
     )
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    alive_at = models.DateTimeField(null=True, blank=True, help_text="when its provider first said that it runs")
+    token_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        db_index=True,
+        help_text="of its own token, once it has enrolled",
+    )
     training_slot_kind = models.CharField(
         max_length=10, blank=True, help_text="kind of the job its training slot took last"
     )
@@ -135,6 +170,9 @@ class MachineUse(models.Model):
     billed_from = models.DateTimeField(null=True, blank=True)
     billed_until = models.DateTimeField(null=True, blank=True)
     is_closed = models.BooleanField(default=False, help_text="nothing will be added to its bill")
+    unknown_since = models.DateTimeField(
+        null=True, blank=True, help_text="when it was first seen without a runner of ours: it is stopped after a grace"
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["pool", "handle_sha256"], name="machine_use_once")]

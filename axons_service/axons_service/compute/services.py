@@ -8,12 +8,25 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from axons_service.compute.fleet import ASKED_AT, pool_scale, pool_scale_for_work, runner_stop
+from axons_service.compute.enrolment import runner_enrol, runner_of_token
+from axons_service.compute.fleet import pool_scale, runner_stop
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Handle, Provider, Status
+from axons_service.compute.rounds import pool_scale_alone, pool_scale_for_work
+from axons_service.compute.starts import ASKED_AT
 
-__all__ = ["local_runners_stop", "pool_register", "pool_scale", "pool_scale_for_work", "runner_seen", "runner_stop"]
+__all__ = [
+    "local_runners_stop",
+    "pool_register",
+    "pool_scale",
+    "pool_scale_alone",
+    "pool_scale_for_work",
+    "runner_enrol",
+    "runner_of_token",
+    "runner_seen",
+    "runner_stop",
+]
 
 SEEN_EVERY = timedelta(seconds=10)
 

@@ -1,24 +1,26 @@
 """Celery's part of compute."""
 
-import logging
-
 from celery import shared_task
 
 from axons_service.compute.models import Pool
-from axons_service.compute.services import pool_scale
+from axons_service.compute.services import pool_scale_alone
 
-logger = logging.getLogger(__name__)
+EVERY_SECONDS = 10  # as beat's schedule says
 
 
 @shared_task  # type: ignore[untyped-decorator]
 def scale_pools() -> None:
-    """Beat: see which runners died, keep the warm ones warm, stop the idle; what a pool has no
-    machine for goes on elsewhere. One bad pool does not stop the others."""
+    """Beat: a task for each pool, so that none waits for another one's provider. What was not begun before the next
+    turn is forgotten."""
+    for pool_id in Pool.objects.values_list("pk", flat=True):
+        scale_pool.apply_async(args=(pool_id,), expires=EVERY_SECONDS)
+
+
+@shared_task  # type: ignore[untyped-decorator]
+def scale_pool(pool_id: int) -> None:
+    """See which runners died, keep the warm ones warm, stop the idle; what the pool has no machine for goes on
+    elsewhere."""
     from axons_service.jobs.services.reroute import jobs_reroute
 
-    for pool_id in Pool.objects.values_list("pk", flat=True):
-        try:
-            pool_scale(pool_id=pool_id)
-            jobs_reroute(pool=Pool.objects.get(pk=pool_id))
-        except Exception:
-            logger.exception("pool %s could not be scaled", pool_id)
+    pool_scale_alone(pool_id=pool_id)
+    jobs_reroute(pool=Pool.objects.get(pk=pool_id))

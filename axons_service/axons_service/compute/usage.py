@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.utils import timezone
@@ -32,17 +32,20 @@ def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> N
     """Take over what the provider says: living machines from `machines`, ended ones by asking for each once.
 
     With an ended one its namesakes are asked for: one of a start that arrived twice may have come and gone unseen.
+    Raises ProviderError when the provider wants to be left alone.
     """
     open_uses = {use.handle_sha256: use for use in pool.uses.filter(is_closed=False)}
     for machine in machines:
         use = open_uses.pop(_key(machine.handle), None) or machine_use_open(pool=pool, machine=machine)
-        if machine.billed_from is not None and use.billed_from != machine.billed_from:
-            MachineUse.objects.filter(pk=use.pk).update(billed_from=machine.billed_from)
+        if machine.billed_from is not None:  # the first word stands: a Job that was suspended and let go starts anew
+            MachineUse.objects.filter(pk=use.pk, billed_from__isnull=True).update(billed_from=machine.billed_from)
     for use in open_uses.values():
         try:
             ended = provider.inspect(use.handle)
             namesakes = provider.namesakes(use.runner_name)
-        except ProviderError:
+        except ProviderError as error:
+            if error.retry_after:
+                raise  # it wants to hear nothing for a while
             continue  # asked again next time
         if ended is not None and ended.status is not Status.GONE:
             continue  # it came after the list was made
@@ -53,9 +56,20 @@ def uses_update(*, pool: Pool, provider: Provider, machines: list[Machine]) -> N
         _close(use, ended)
 
 
+def machines_unknown(*, pool: Pool, machines: list[Machine], now: datetime) -> list[tuple[Machine, timedelta]]:
+    """Remember since when these machines are of no runner, and that all others are; each with how long it is so."""
+    by_key = {_key(machine.handle): machine for machine in machines}
+    pool.uses.filter(unknown_since__isnull=False).exclude(handle_sha256__in=by_key).update(unknown_since=None)
+    if not by_key:
+        return []
+    uses = pool.uses.filter(handle_sha256__in=by_key)
+    uses.filter(unknown_since__isnull=True).update(unknown_since=now)
+    return [(by_key[key], now - since) for key, since in uses.values_list("handle_sha256", "unknown_since") if since]
+
+
 def _close(use: MachineUse, machine: Machine | None) -> None:
     """Close a bill; where the provider forgot the machine, with the time at which we noticed."""
-    since = machine.billed_from if machine is not None and machine.billed_from else use.billed_from
+    since = use.billed_from or (machine.billed_from if machine is not None else None)
     until = machine.billed_until if machine is not None and machine.billed_until else None
     MachineUse.objects.filter(pk=use.pk, is_closed=False).update(
         billed_from=since, billed_until=(until or timezone.now()) if since else None, is_closed=True

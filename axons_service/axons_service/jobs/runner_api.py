@@ -56,11 +56,14 @@ class ClaimView(AsyncAPIView):
     )
     async def post(self, request: Request) -> Response:
         """Take a job for one of the free slots; waits up to `wait` seconds, then 204."""
-        pool = request.auth
-        if not isinstance(pool, Pool):
+        caller = request.auth
+        if not isinstance(caller, Pool | Runner):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
         about = body["runner"]
+        if isinstance(caller, Runner) and caller.name != about["name"]:
+            raise Problem(401, "runner_token", f"This is the token of {caller.name}, not of {about['name']}.")
+        pool = caller.pool if isinstance(caller, Runner) else caller
         able = Able(pool.pk, tuple(sorted(about["slots"])), tuple(sorted(about["architectures"])))
         runner: Runner | None = None
         more = False

@@ -30,7 +30,8 @@ TOKEN = (
 CREDENTIALS = {
     "xblock": ("not_authenticated", "token_key", "token_lifetime", "token_replayed", *TOKEN),
     "browser": ("not_authenticated", "token_issuer", *TOKEN),
-    "pool": ("pool_token",),
+    "pool": ("pool_token", "runner_token"),
+    "enrolment": ("enrolment_token",),
     "attempt": ("attempt_token",),
 }
 BODY = ("body_malformed", "invalid_request", "body_too_large", "unsupported_media_type")

@@ -32,8 +32,10 @@ CODES: dict[str, Code] = {
     "internal_error": Code(500, "Our fault", "Try again in a moment; your work is safe and no try is lost."),
     # who is calling
     "attempt_token": Code(401, "Not this attempt's token", "Stop this work and claim another job."),
+    "enrolment_token": Code(401, "Not an enrolment token", "Start the runner with the token of its own machine."),
     "not_authenticated": Code(401, "No credentials", "Sign the request and send it again."),
     "pool_token": Code(401, "Not a pool's token", "Use the token that `pool_register` set for an active pool."),
+    "runner_token": Code(401, "Another runner's token", "Claim under the name that the token was made for."),
     "token_algorithm": Code(401, "Wrong algorithm", "Sign with EdDSA."),
     "token_audience": Code(401, "Token for someone else", "Use the audience that this address asks for."),
     "token_claims": Code(401, "Claims missing or malformed", "Send every claim that the contract names."),
@@ -64,6 +66,7 @@ CODES: dict[str, Code] = {
     "course_storage_full": Code(
         409, "The course's storage is full", "Tell the course staff; nothing you made is lost."
     ),
+    "enrolment_used": Code(409, "Enrolled already", "An enrolment token works once; let the machine be replaced."),
     "in_trash": Code(409, "It is in the trash", "Restore it first, then use it."),
     "in_use": Code(409, "It is in use", "`detail` says by what; delete it when that is over."),
     "nothing_to_delete": Code(409, "Nothing to delete", "What was handed in stays."),

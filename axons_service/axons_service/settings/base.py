@@ -243,6 +243,8 @@ AXONS_METRICS_TOKEN = environment.text("AXONS_METRICS_TOKEN", "")
 # How long a finished job's events stay in the database: longer than any browser's read token lives.
 AXONS_EVENTS_KEPT_SECONDS = environment.number("AXONS_EVENTS_KEPT_SECONDS", 3600, least=0)
 AXONS_DATA_DIR = environment.text("AXONS_DATA_DIR", "")
+# In the labels of every machine; empty: what this database was given when it was made (`compute.deployment`).
+AXONS_DEPLOYMENT = environment.label("AXONS_DEPLOYMENT")
 # Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
 AXONS_LEARNER_QUOTA_BYTES = environment.integer("AXONS_LEARNER_QUOTA_BYTES", 2 * 1024**3, least=0)
 AXONS_COURSE_QUOTA_BYTES = environment.integer("AXONS_COURSE_QUOTA_BYTES", 200 * 1024**3, least=0)

@@ -16,6 +16,7 @@ import dj_database_url
 from axons_service.jobs.deadlines import stall_limits
 
 BROKERS = ("amqp", "amqps", "redis", "rediss", "memory")
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 RATE = re.compile(r"off|[1-9]\d*/[1-9]\d*")
 HOST = re.compile(r"\*|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:]+\]")
 SECRET_LENGTH = 32
@@ -52,6 +53,13 @@ class Environment:
             return value
         self._wrong(name, value, f"It is one of {', '.join(choices)}.")
         return default
+
+    def label(self, name: str) -> str:
+        """A short name that clouds take in their labels; empty when it is not set."""
+        value = self.text(name, "")
+        if value and not LABEL.fullmatch(value):
+            self._wrong(name, value, "It is 1 to 32 of a-z, 0-9 and -, and begins and ends with a letter or digit.")
+        return value
 
     def number(self, name: str, default: float, *, least: float) -> float:
         """A number that is not smaller than `least`."""

@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from axons_service.compute import fleet
-from axons_service.compute.models import Pool, Runner
+from axons_service.compute import fleet, starts
+from axons_service.compute.models import MachineUse, Pool, Runner
 from axons_service.compute.providers import provider_of
 from axons_service.compute.providers.base import Status
 from axons_service.compute.providers.local import LocalProvider
 from axons_service.compute.scaling import Load, runners_to_start, runners_to_stop
 from axons_service.compute.services import local_runners_stop, pool_scale, runner_seen
-from axons_service.compute.tasks import scale_pools
+from axons_service.compute.tasks import scale_pool, scale_pools
 from axons_service.jobs.models import Attempt, Job
 from axons_service.jobs.services import job_claim, job_create, job_dispatch
 from tests.service import builders
@@ -108,7 +109,9 @@ def test_a_runner_that_lives_but_never_claims_is_replaced(make_pool: MakePool, t
     pool = make_pool(least=1)
     pool_scale(pool_id=pool.pk)
     (stuck,) = alive(pool)
-    Runner.objects.update(created_at=timezone.now() - fleet.STALLED_AFTER - timedelta(seconds=1))
+    pool_scale(pool_id=pool.pk)  # it is seen to run
+    assert alive(pool) == [stuck]
+    Runner.objects.update(alive_at=timezone.now() - fleet.STALLED_AFTER - timedelta(seconds=1))
     pool_scale(pool_id=pool.pk)
     (fresh,) = alive(pool)
     assert fresh.name != stuck.name
@@ -143,6 +146,7 @@ def test_the_provider_is_never_asked_inside_a_transaction(
     pool = make_pool(least=1)
     pool_scale(pool_id=pool.pk)
     provider_of(pool).start("cpu-0123abcd")  # of no row: to be stopped
+    monkeypatch.setattr(fleet, "UNKNOWN_GRACE", timedelta(0))
     pool_scale(pool_id=pool.pk)
     (runner,) = alive(pool)
     seen(pool)
@@ -197,11 +201,11 @@ def test_a_start_whose_worker_died_is_repeated_after_a_while(make_pool: MakePool
     pool = make_pool(least=1)
     pool_scale(pool_id=pool.pk)
     handle = Runner.objects.get().handle
-    Runner.objects.update(handle={fleet.ASKED_AT: timezone.now().isoformat()})
+    Runner.objects.update(handle={starts.ASKED_AT: timezone.now().isoformat()})
     pool_scale(pool_id=pool.pk)
-    assert fleet.ASKED_AT in Runner.objects.get().handle  # somebody asks: it is neither repeated nor stopped
-    late = timezone.now() - fleet.START_PATIENCE - timedelta(seconds=1)
-    Runner.objects.update(handle={fleet.ASKED_AT: late.isoformat()})
+    assert starts.ASKED_AT in Runner.objects.get().handle  # somebody asks: it is neither repeated nor stopped
+    late = timezone.now() - starts.START_PATIENCE - timedelta(seconds=1)
+    Runner.objects.update(handle={starts.ASKED_AT: late.isoformat()})
     pool_scale(pool_id=pool.pk)
     assert Runner.objects.get().handle == handle
     assert len(processes(tmp_path)) == 1
@@ -211,6 +215,9 @@ def test_a_process_without_a_row_is_stopped(make_pool: MakePool, tmp_path: Path)
     pool = make_pool()
     provider_of(pool).start("cpu-0123abcd")
     provider_of(pool).start("started-by-hand")
+    pool_scale(pool_id=pool.pk)
+    assert len(processes(tmp_path)) == 2  # a grace: it may be one that was wrongly taken for gone
+    MachineUse.objects.filter(unknown_since__isnull=False).update(unknown_since=timezone.now() - fleet.UNKNOWN_GRACE)
     pool_scale(pool_id=pool.pk)
     wait_until(lambda: [machine.name for machine in provider_of(pool).machines()] == ["started-by-hand"])
 
@@ -226,15 +233,21 @@ def test_runners_that_crash_at_once_are_not_started_forever(make_pool: MakePool)
 def test_a_program_that_is_missing_is_no_end_of_the_world(make_pool: MakePool) -> None:
     pool = make_pool(least=1)
     Pool.objects.update(options={**pool.options, "program": ["/no/such/program"]})
-    scale_pools()
+    scale_pool(pool.pk)
     assert Runner.objects.get().state == "gone"
 
 
-def test_one_bad_pool_does_not_stop_the_others(make_pool: MakePool, tmp_path: Path) -> None:
-    bad, good = make_pool(name="bad", least=1), make_pool(name="good", least=1)
-    Pool.objects.filter(pk=bad.pk).update(provider="unheard-of")
-    scale_pools()
-    assert len(alive(good)) == 1
+def test_each_pool_has_a_task_of_its_own(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is bad or slow keeps no other waiting; and what was not begun by the next turn is forgotten."""
+    pools = [make_pool(name="bad"), make_pool(name="good")]
+    sent: list[tuple[Any, Any]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(scale_pool, "apply_async", lambda args, expires: sent.append((args, expires)))
+        patch.setattr(LocalProvider, "machines", lambda self: pytest.fail("beat's own task asks no provider"))
+        scale_pools()
+    assert sent == [((pool.pk,), 10) for pool in pools]
+    (entry,) = (each for name, each in django_settings.CELERY_BEAT_SCHEDULE.items() if name == "scale-pools")
+    assert entry["schedule"] == 10
 
 
 def test_a_static_runner_that_fell_silent_is_gone_and_comes_back_when_it_claims(make_pool: MakePool) -> None:
@@ -252,9 +265,8 @@ def test_a_static_runner_that_fell_silent_is_gone_and_comes_back_when_it_claims(
 
 
 def test_stop_all_leaves_nothing_running(make_pool: MakePool, tmp_path: Path) -> None:
-    make_pool(least=2)
-    make_pool("--stubborn", name="stubborn", least=1)
-    scale_pools()
+    for pool in (make_pool(least=2), make_pool("--stubborn", name="stubborn", least=1)):
+        scale_pool(pool.pk)
     wait_until(lambda: len(processes(tmp_path)) == 3)
     assert local_runners_stop(seconds=1) == 3
     assert processes(tmp_path) == []

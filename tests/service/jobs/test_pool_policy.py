@@ -14,7 +14,7 @@ from axons_service.compute.accounting import site_limits_set
 from axons_service.compute.decisions import decision_keep
 from axons_service.compute.models import MachineUse, Pool, Runner, SiteLimits
 from axons_service.compute.selectors import pool_load
-from axons_service.compute.tasks import scale_pools
+from axons_service.compute.tasks import scale_pool
 from axons_service.exercises.models import Spec
 from axons_service.exercises.selectors import spec_missing
 from axons_service.exercises.specs import spec_check, spec_hash
@@ -174,7 +174,7 @@ def test_without_capacity_a_waiting_job_goes_to_the_next_pool_of_the_list(
     Runner.objects.update(state="gone")
     job, queued = world.training(), world.training(dispatch=False)
     block(world.pool)
-    scale_pools()
+    scale_pool(world.pool.pk)
     assert set(Job.objects.filter(pool=other).values_list("pk", flat=True)) == {job.pk, queued.pk}
     there = Runner.objects.create(pool=other, name="there", state="active")
     found = job_claim(runner=there, slots=["training"], architectures=[])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx2
-from lightkube import ApiError, Client, KubeConfig
+from lightkube import ApiError, Client, ConfigError, KubeConfig
 from lightkube.models.batch_v1 import JobStatus
 from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
@@ -15,7 +15,7 @@ from lightkube.types import CascadeType
 
 from axons_service.compute.models import Pool
 from axons_service.compute.providers.base import Handle, Machine, NoCapacity, Provider, ProviderError, Rejected, Status
-from axons_service.compute.providers.kubernetes_manifest import POOL_LABEL, RUNNER_LABEL, runner_job
+from axons_service.compute.providers.kubernetes_manifest import RUNNER_LABEL, own_labels, runner_job
 
 JOB_LABEL = "batch.kubernetes.io/job-name"  # given by the cluster to the pods of a Job
 TIMEOUT_SECONDS = 10.0
@@ -43,8 +43,9 @@ class KubernetesProvider(Provider):
                 if error.status.code != 409:
                     raise
             existing = client.get(Job, manifest["metadata"]["name"], namespace=self.namespace)
-        if _labels(existing).get(POOL_LABEL) != self.pool.name:
-            raise Rejected(f"A Job {manifest['metadata']['name']} that is not of the pool {self.pool.name} is there.")
+        if not own_labels(self.pool).items() <= _labels(existing).items():
+            there = f"A Job {manifest['metadata']['name']} is there"
+            raise Rejected(f"{there} that is not of the pool {self.pool.name} of this deployment.")
         if existing.metadata is not None and existing.metadata.deletionTimestamp is not None:
             raise ProviderError(f"The Job {manifest['metadata']['name']} is still being deleted.", retry_after=10)
         return _handle(existing)
@@ -66,11 +67,12 @@ class KubernetesProvider(Provider):
         return _machine(job) if _handle(job) == handle else None
 
     def stop(self, handle: Handle, *, force: bool = False) -> None:
+        """Delete the Job in the foreground: it is there until its pod is gone, and nobody takes its grace for over."""
         if not handle.get("name"):
             return
         with self._client() as client:
             try:
-                client.delete(Job, handle["name"], namespace=handle["namespace"], cascade=CascadeType.BACKGROUND)
+                client.delete(Job, handle["name"], namespace=handle["namespace"], cascade=CascadeType.FOREGROUND)
             except ApiError as error:
                 if error.status.code != 404:
                     raise
@@ -81,32 +83,51 @@ class KubernetesProvider(Provider):
 
     def machines(self) -> list[Machine]:
         with self._client() as client:
-            # the label is compared here too: a Job of another pool must never be stopped for a server's mistake
-            jobs = [
-                job
-                for job in client.list(Job, namespace=self.namespace, labels={POOL_LABEL: self.pool.name})
-                if _labels(job).get(POOL_LABEL) == self.pool.name
-            ]
+            # the labels are compared here too: somebody else's Job must never be stopped for a server's mistake
+            own = own_labels(self.pool)
+            listed = client.list(Job, namespace=self.namespace, labels=dict(own))
+            jobs = [job for job in listed if own.items() <= _labels(job).items()]
         return [machine for machine in map(_machine, jobs) if machine.status is not Status.GONE]
 
     @contextmanager
     def _client(self) -> Iterator[Client]:
         """A client of the pool's cluster, whose failures are those of the port."""
         try:
-            with Client(config=self._config(), timeout=httpx2.Timeout(TIMEOUT_SECONDS), trust_env=False) as client:
+            with self._connected() as client:
                 yield client
         except ApiError as error:
             raise _port_error(error) from error
+        except ConfigError as error:  # credentials are read, or made by a program, with each call
+            raise self._unusable(error) from error
         except httpx2.HTTPError as error:
             raise ProviderError(f"The Kubernetes API of the pool {self.pool.name} does not answer: {error}") from error
+
+    def _connected(self) -> Client:
+        """Raises Rejected with a sentence, whatever is wrong with the kubeconfig."""
+        path = self.pool.options.get("kubeconfig")
+        if path is not None and not Path(str(path)).is_file():
+            raise Rejected(f"The pool {self.pool.name} names the kubeconfig {path}, which is not there.")
+        try:
+            return Client(config=self._config(), timeout=httpx2.Timeout(TIMEOUT_SECONDS), trust_env=False)
+        except Exception as error:
+            raise self._unusable(error) from error
 
     def _config(self) -> Any:
         path = self.pool.options.get("kubeconfig")
         if path is None:
             return KubeConfig.from_service_account()
-        if not Path(str(path)).is_file():
-            raise Rejected(f"The pool {self.pool.name} names the kubeconfig {path}, which is not there.")
         return KubeConfig.from_file(str(path)).get(context_name=self.pool.options.get("context"))
+
+    def _unusable(self, error: Exception) -> Rejected:
+        path = self.pool.options.get("kubeconfig")
+        what = (
+            f"the kubeconfig {path}" if path is not None else "the service account of the pod that the service runs in"
+        )
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        return Rejected(
+            f"The pool {self.pool.name} reaches its cluster by {what}, which cannot be used ({reason}). "
+            "Set the options “kubeconfig” and “context” with pool_register."
+        )
 
 
 def _port_error(error: ApiError) -> ProviderError:
@@ -135,9 +156,10 @@ def _machine(job: Job) -> Machine:
     ended = _ended(status)
     name = _labels(job).get(RUNNER_LABEL, "")
     started = status.startTime
-    if ended is not None:
+    if ended is not None and not status.terminating:  # it is over when its pod is
         return Machine(name, _handle(job), Status.GONE, started, ended)
-    if job.metadata is not None and job.metadata.deletionTimestamp is not None:
+    is_deleted = job.metadata is not None and job.metadata.deletionTimestamp is not None
+    if ended is not None or is_deleted:
         return Machine(name, _handle(job), Status.ALIVE, started)
     return Machine(name, _handle(job), Status.ALIVE if status.ready else Status.STARTING, started)
 

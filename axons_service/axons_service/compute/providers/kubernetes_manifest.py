@@ -1,10 +1,12 @@
-"""The Job of one runner: hardened, bounded, and schedulable by what the pool's options say. Pure."""
+"""The Job of one runner: hardened, bounded, and schedulable by what the pool's options say."""
 
 from typing import Any
 
+from axons_service.compute.deployment import deployment_label
 from axons_service.compute.models import Pool
 from axons_service.compute.providers.base import option
 
+DEPLOYMENT_LABEL = "axons.openedx.org/deployment"
 POOL_LABEL = "axons.openedx.org/pool"
 RUNNER_LABEL = "axons.openedx.org/runner"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
@@ -16,6 +18,11 @@ LONGEST_SECONDS = 7 * 86_400
 Manifest = dict[str, Any]
 
 
+def own_labels(pool: Pool) -> dict[str, str]:
+    """What every Job of this pool of this deployment carries, and no other."""
+    return {DEPLOYMENT_LABEL: deployment_label(), POOL_LABEL: pool.name}
+
+
 def runner_job(pool: Pool, name: str, namespace: str) -> Manifest:
     """A batch/v1 Job. Options, beside the required `image`, `service_url` and `token_secret` (a Secret, key `token`):
 
@@ -25,7 +32,7 @@ def runner_job(pool: Pool, name: str, namespace: str) -> Manifest:
     labels = {
         "app.kubernetes.io/name": "axons-runner",
         "app.kubernetes.io/managed-by": "axons",
-        POOL_LABEL: pool.name,
+        **own_labels(pool),
         RUNNER_LABEL: name,
     }
     queue = pool.options.get("queue_name")

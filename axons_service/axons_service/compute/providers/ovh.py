@@ -2,6 +2,8 @@
 
 A job's name is not unique there, so the runner's name is a label, and `start` looks for it before it asks for a new
 one: an answer that was lost is found again instead of paid twice, also when its machine has ended since.
+
+Whoever may read the project sees a job's environment: it holds no token but one that this runner enrols with once.
 """
 
 from datetime import datetime
@@ -10,6 +12,8 @@ from typing import Any
 
 import requests
 
+from axons_service.compute.deployment import deployment_label
+from axons_service.compute.enrolment import enrolment_token
 from axons_service.compute.providers.base import (
     Handle,
     Machine,
@@ -23,6 +27,7 @@ from axons_service.compute.providers.base import (
 
 DEFAULT_API = "https://gra.ai.cloud.ovh.net"
 DEFAULT_FLAVOR = "ai1-1-gpu"  # 13 vCores, 40 GiB, V100S 32 GB
+DEPLOYMENT_LABEL = "axons-deployment"
 POOL_LABEL = "axons-pool"
 RUNNER_LABEL = "axons-runner"
 TIMEOUT_SECONDS = (3.05, 15.0)
@@ -50,8 +55,8 @@ Json = dict[str, Any]
 class OvhProvider(Provider):
     """Handle: the job's id.
 
-    Pool options: `image`, `service_url`, `token_file` (an application token of OVHcloud, scoped by label),
-    `pool_token_file` (required); `api`, `flavor`, `gpus`, `volumes` (data stores, as the API takes them).
+    Pool options: `image`, `service_url`, `token_file` (an application token of OVHcloud, scoped by label; required);
+    `api`, `flavor`, `gpus`, `volumes` (data stores, as the API takes them).
     """
 
     def start(self, name: str) -> Handle:
@@ -76,7 +81,7 @@ class OvhProvider(Provider):
             self._call("PUT", f"/v1/job/{handle['id']}/kill", missing_is_fine=True)
 
     def machines(self) -> list[Machine]:
-        jobs = self._jobs({POOL_LABEL: self.pool.name}, LIVE)
+        jobs = self._jobs(self._labels(), LIVE)
         return [_machine(job) for job in jobs if _is_live(job)]
 
     def namesakes(self, name: str) -> list[Machine]:
@@ -87,11 +92,11 @@ class OvhProvider(Provider):
         spec: Json = {
             "image": option(self.pool, "image"),
             "name": f"axons-{name}",
-            "labels": {POOL_LABEL: self.pool.name, RUNNER_LABEL: name},
+            "labels": self._labels() | {RUNNER_LABEL: name},
             "envVars": [
                 {"name": "AXONS_SERVICE_URL", "value": option(self.pool, "service_url")},
                 {"name": "AXONS_RUNNER_NAME", "value": name},
-                {"name": "AXONS_POOL_TOKEN", "value": _secret(self.pool.name, option(self.pool, "pool_token_file"))},
+                {"name": "AXONS_ENROLMENT_TOKEN", "value": enrolment_token(pool=self.pool.name, runner=name)},
             ],
             "resources": {
                 "flavor": str(self.pool.options.get("flavor") or DEFAULT_FLAVOR),
@@ -105,7 +110,11 @@ class OvhProvider(Provider):
 
     def _named(self, name: str) -> list[Json]:
         """Every job of a runner's name, ended ones too."""
-        return self._jobs({POOL_LABEL: self.pool.name, RUNNER_LABEL: name}, [])
+        return self._jobs(self._labels() | {RUNNER_LABEL: name}, [])
+
+    def _labels(self) -> dict[str, str]:
+        """What every job of this pool of this deployment carries, and no other."""
+        return {DEPLOYMENT_LABEL: deployment_label(), POOL_LABEL: self.pool.name}
 
     def _jobs(self, labels: dict[str, str], states: list[str]) -> list[Json]:
         """Jobs with these labels, of these states if any are given. Pages are asked for until one is not full."""
