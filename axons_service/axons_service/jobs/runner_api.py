@@ -61,11 +61,12 @@ class ClaimView(AsyncAPIView):
             raise Problem(401, "pool_token", "Claiming needs the token of an active pool.")
         body = schemas.checked(schemas.ClaimSerializer, request.data)
         about = body["runner"]
+        abilities = {name: about[name] for name in ("slots", "architectures", "batches")}
         runner = await in_thread(_seen, pool, about)
         deadline = time.monotonic() + min(body["wait"], MAX_WAIT_SECONDS)
         while True:
             ring = bell().next_ring()
-            found = await self._attempt(runner, about["slots"], about["architectures"])
+            found = await self._attempt(runner, abilities)
             left = deadline - time.monotonic()
             if found is not None:
                 return Response(found)
@@ -73,11 +74,9 @@ class ClaimView(AsyncAPIView):
                 return Response(status=204)
             await bell().wait(ring, left)
 
-    async def _attempt(self, runner: Runner, slots: list[str], architectures: list[str]) -> dict[str, Any] | None:
+    async def _attempt(self, runner: Runner, abilities: dict[str, Any]) -> dict[str, Any] | None:
         """Claim once. When the runner hangs up meanwhile, what it would have got is given back."""
-        claiming = asyncio.ensure_future(
-            in_thread(_claim, runner=runner, slots=slots, architectures=architectures),
-        )
+        claiming = asyncio.ensure_future(in_thread(_claim, runner=runner, **abilities))
         try:
             return await asyncio.shield(claiming)
         except asyncio.CancelledError:
@@ -91,8 +90,8 @@ def _seen(pool: Pool, about: dict[str, Any]) -> Runner:
     return runner_seen(pool=pool, name=about["name"], version=about["version"], device=about["device"])
 
 
-def _claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> dict[str, Any] | None:
-    claim = job_claim(runner=runner, slots=slots, architectures=architectures)
+def _claim(*, runner: Runner, slots: list[str], architectures: list[str], batches: bool) -> dict[str, Any] | None:
+    claim = job_claim(runner=runner, slots=slots, architectures=architectures, batches=batches)
     if claim is None:
         return None
     try:

@@ -11,6 +11,7 @@ from axons_service.compute.budgets import budget_check
 from axons_service.compute.models import Pool
 from axons_service.exercises.models import Project
 from axons_service.jobs import waiting
+from axons_service.jobs.batches import batch_of
 from axons_service.jobs.deadlines import CANCEL_GRACE
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
@@ -25,6 +26,7 @@ from axons_service.operations.retention.quotas import quota_check
 from axons_service.training_sets.models import TrainingSet, Upload
 
 INFERENCE_LIMIT_SECONDS = 120
+BATCH_LIMIT_SECONDS = 900
 EVALUATION_LIMIT_SECONDS = 900
 
 logger = logging.getLogger(__name__)
@@ -39,9 +41,12 @@ def job_create(
     training_set: TrainingSet | None = None,
     model: Model | None = None,
     upload: Upload | None = None,
+    pictures: list[Upload] | None = None,
     hyperparameters: dict[str, Any] | None = None,
 ) -> tuple[Job, bool]:
     """A job for this request, and whether it was created now. The row is the outbox; its message follows the commit.
+
+    An inference has an `upload`, which is a picture or a zip of pictures, or `pictures`.
 
     The same key with the same body gives the first job again. Raises Problem 422: `idempotency_mismatch` for the same
     key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use. Raises Problem
@@ -56,7 +61,10 @@ def job_create(
         raise Problem(422, "pool_unavailable", f"The pool “{spec.body['pool']}” of this exercise takes no jobs now.")
     if kind == Job.Kind.TRAINING:
         budget_check(project)
-    training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
+    batch = batch_of(upload, pictures or []) if kind == Job.Kind.INFERENCE else None
+    training_set = inputs_check(
+        project=project, kind=kind, training_set=training_set, model=model, upload=upload, pictures=pictures or []
+    )
     try:
         with transaction.atomic():
             inputs_hold(project=project, training_set=training_set, model=model)
@@ -73,9 +81,13 @@ def job_create(
                 hyperparameters=hyperparameters or {},
                 idempotency_key=idempotency_key,
                 request_sha256=request_sha256,
-                time_limit_seconds=_time_limit(kind, spec.body),
+                time_limit_seconds=BATCH_LIMIT_SECONDS if batch is not None else _time_limit(kind, spec.body),
                 turn=turn_of(project=project, pool_id=pool.pk, kind=kind),
             )
+            if batch is not None:
+                batch.job = job
+                batch.save(force_insert=True)
+                batch.pictures.set(pictures or [])
             events_append(project_id=project.pk, job=job, items=[("state", state_data(job))])
             dispatch_publish(job.pk)
             logger.info("job %s was ordered: %s of project %s in pool %s", job.pk, kind, project.pk, pool.name)
