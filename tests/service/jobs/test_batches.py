@@ -89,7 +89,8 @@ def test_pictures_and_a_zip_become_one_job_each(world: World, anna: Caller) -> N
     given = assignment(claimed(world))
     assert given["picture"] is None
     assert [each["name"] for each in given["batch"]["pictures"]] == ["a.jpg", "b.jpg"]
-    assert given["batch"]["archive"] is None and given["batch"]["max_pictures"] == MAX_PICTURES
+    assert given["batch"]["archive"] is None
+    assert given["batch"]["max_pictures"] == MAX_PICTURES
 
     archive = uploaded(world, "holiday.zip", purpose="prediction_archive", bytes=70)
     assert ordered(anna, world, archive=str(archive.pk)).json()["batch"]["name"] == "holiday.zip"
@@ -112,7 +113,8 @@ def test_a_single_picture_is_no_batch(world: World, anna: Caller) -> None:
     answer = ordered(anna, world, upload=str(uploaded(world).pk))
     assert answer.json()["batch"] is None
     given = assignment(claimed(world))
-    assert given["batch"] is None and given["picture"]["name"] == "a.jpg"
+    assert given["batch"] is None
+    assert given["picture"]["name"] == "a.jpg"
 
 
 Refused = Callable[[World], dict[str, Any]]
@@ -152,7 +154,8 @@ def test_what_cannot_be_looked_at_is_refused_with_a_sentence(what: str, world: W
     inputs, status, code = REFUSED[what]
     answer = ordered(anna, world, **inputs(world))
     assert (answer.status_code, answer.json()["code"]) == (status, code), answer.json()
-    assert not Job.objects.filter(kind="inference").exists() and not PredictionBatch.objects.exists()
+    assert not Job.objects.filter(kind="inference").exists()
+    assert not PredictionBatch.objects.exists()
 
 
 @pytest.mark.parametrize("field", ["pictures", "archive"])
@@ -199,7 +202,8 @@ def test_a_runner_that_knows_no_batches_gets_none(world: World, anna: Caller) ->
     Job.objects.filter(pk=job).update(created_at=single.created_at - timedelta(minutes=1))
     job_dispatch(job_id=uuid.UUID(job))
     old = job_claim(runner=world.runner, slots=["inference"], architectures=[])
-    assert old is not None and old.job == single
+    assert old is not None
+    assert old.job == single
     assert job_claim(runner=world.runner, slots=["inference"], architectures=[]) is None
     assert str(claimed(world).job.pk) == job
 
@@ -213,7 +217,8 @@ def test_a_runner_gets_only_models_of_networks_it_knows(kind: str, world: World)
     job.model.save()
     assert world.claim(architectures=["small_cnn", "efficientnet_lite0"]) is None
     claim = world.claim(architectures=["small_cnn", "lraspp_lite0"])
-    assert claim is not None and claim.job == job
+    assert claim is not None
+    assert claim.job == job
 
 
 def test_it_leaves_a_table_and_the_pictures_make_room(
@@ -227,12 +232,13 @@ def test_it_leaves_a_table_and_the_pictures_make_room(
     assert job.state == "succeeded"
     made = PredictionBatch.objects.get(job=job)
     assert (made.counts, made.seconds, job.stored_bytes) == (COUNTS, 0.4, 120)
-    assert store == [key] and not Upload.objects.exists()
+    assert store == [key]
+    assert not Upload.objects.exists()
     assert used_bytes(project=world.project) == 120
     shown = anna.get(f"/jobs/{job.pk}").json()
     assert shown["batch"] == {"name": "holiday.zip", "seconds": 0.4, **COUNTS}
     assert shown["prediction"] is None
-    assert made.files[0]["key"] in project_references(world.project.pk).files
+    assert made.files[0]["key"] in project_references(world.project.pk, {"own-manifest": frozenset()}).files
 
 
 def test_its_files_have_short_links(world: World, anna: Caller) -> None:
@@ -277,7 +283,7 @@ def test_a_summary_that_does_not_add_up_is_refused(what: str, world: World, anna
     claim = batch(anna, world)
     with pytest.raises(Problem) as refused:
         finished(world, claim, result=WRONG[what])
-    assert refused.value.code == "result_incomplete"
+    assert refused.value.problem_code == "result_incomplete"
     assert PredictionBatch.objects.get().counts == {}
 
 
@@ -290,7 +296,7 @@ def test_a_table_is_needed_and_for_masks_a_zip(world: World, anna: Caller) -> No
     claim = batch(anna, world)
     with pytest.raises(Problem) as refused:
         finished(world, claim, files=[world.stored(claim, "picture.jpg")])
-    assert (refused.value.code, "predictions.csv" in str(refused.value.detail)) == ("file_missing", True)
+    assert (refused.value.problem_code, "predictions.csv" in str(refused.value.detail)) == ("file_missing", True)
 
 
 def test_masks_leave_a_zip_too(masked: World) -> None:  # noqa: F811
@@ -303,7 +309,7 @@ def test_masks_leave_a_zip_too(masked: World) -> None:  # noqa: F811
     result = {"batch": counts, "seconds": 1}
     with pytest.raises(Problem) as refused:
         finished(masked, claim, result=result)
-    assert refused.value.code == "file_missing"
+    assert refused.value.problem_code == "file_missing"
     both = [masked.stored(claim, name) for name in ("predictions.csv", "masks.zip")]
     assert finished(masked, claim, files=both, result=result).state == "succeeded"
     assert [file["name"] for file in anna.get(f"/jobs/{claim.job.pk}/batch").json()["files"]] == [
