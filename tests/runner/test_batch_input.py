@@ -153,7 +153,7 @@ def test_what_is_no_zip_is_refused_whole(tmp_path: Path) -> None:
     path = tmp_path / "in.zip"
     for content in (b"", b"Dear teacher", b"PK\x05\x06" + bytes(18), b"PK\x05\x06\xff" + bytes(17)):
         path.write_bytes(content)
-        with pytest.raises(InvalidInput, match="“holiday.zip”") as refused:
+        with pytest.raises(InvalidInput, match=r"“holiday\.zip”") as refused:
             found(path)
         assert refused.value.message.endswith(".")
 
@@ -214,7 +214,7 @@ def test_a_table_has_a_line_for_each_picture_and_escapes_what_strangers_named(tm
     "shares", [[float("nan"), 1.0], [float("inf"), 0.0], [0.4, 0.4], [1.5, -0.5], [1.0], [0.2, 0.2, 0.6]]
 )
 def test_what_are_no_shares_of_classes_is_not_stored(shares: list[float], tmp_path: Path) -> None:
-    with BatchTable(tmp_path, ["cat", "dog"], masks=False) as table, pytest.raises(InvalidInput, match="“a.jpg”"):
+    with BatchTable(tmp_path, ["cat", "dog"], masks=False) as table, pytest.raises(InvalidInput, match=r"“a\.jpg”"):
         table.add("a.jpg", shares)
     assert table.counts()["predicted"] == 0
 

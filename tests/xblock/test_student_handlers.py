@@ -189,7 +189,9 @@ def test_a_finished_table_of_many_pictures_completes_it_too(
     state: str, completes: bool, service: TrainingService
 ) -> None:
     block = block_at(service, spec=GRADED | {"kind": "inference", "grading": None})
-    opened(service, block, jobs=[{"state": state, "batch": {"name": "holiday.zip"}}, {"state": "succeeded", "batch": None}])
+    opened(
+        service, block, jobs=[{"state": state, "batch": {"name": "holiday.zip"}}, {"state": "succeeded", "batch": None}]
+    )
     assert bool(block.runtime.completions) is completes
 
 

@@ -120,6 +120,20 @@ describe("many pictures at once", () => {
     expect(text()).not.toContain("did not arrive");
   });
 
+  it("orders again what the service could not take, without sending the zip anew", async () => {
+    let down = true;
+    await show({}, { job_create: () => (down ? { status: 503, body: { error: { code: "service_unavailable", message: "The training service does not answer." } } } : { body: f.BATCH_RUNNING }) });
+    await choose(zip());
+    await until(() => text().includes("does not answer"));
+    down = false;
+    await press("Try again");
+    await until(() => text().includes("96 of 300"));
+    expect(puts.length).toBe(1);
+    const [first, second] = sent("job_create");
+    expect(second).toEqual(first);
+    expect(button("Try again")).toBeUndefined();
+  });
+
   it("looks at single pictures when all have arrived, leaving out what is none", async () => {
     await show();
     await choose(jpg("a.jpg"), jpg("b.jpg"), new File(["x"], "notes.txt", { type: "text/plain" }));

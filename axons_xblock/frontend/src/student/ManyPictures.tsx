@@ -29,6 +29,7 @@ export function ManyPictures() {
   const [totals, setTotals] = useState<Totals | null>(null);
   const [problems, setProblems] = useState<string[]>([]);
   const [share, setShare] = useState<number | null>(null);
+  const [archive, setArchive] = useState<string | null>(null);
   const stop = useRef<AbortController | null>(null);
   const queue = useMemo(
     () => new UploadQueue({ service: session.uploads("prediction"), onChange: (all, sums) => { setUploads(all); setTotals(sums); } }),
@@ -38,13 +39,14 @@ export function ManyPictures() {
     queue.close();
     stop.current?.abort();
   }, [queue]);
-  const order = useAsk(async (ids: string[]) => {
+  const order = useAsk(async (shown: { archive: string } | { pictures: string[] }) => {
     if (!model) return;
-    await session.predictMany(model.id, { pictures: ids });
-    queue.forget();
+    await session.predictMany(model.id, shown);
+    setArchive(null);
+    if ("pictures" in shown) queue.forget();
   });
   const bring = useAsk(async (file: File) => {
-    if (!model) return;
+    setArchive(null);
     setShare(0);
     stop.current = new AbortController();
     try {
@@ -53,7 +55,8 @@ export function ManyPictures() {
       const ticket = tickets[0];
       if (!ticket) throw new ApiError(422, "rejected", rejected?.[0]?.reason ?? t("This file cannot be sent."));
       await putWithXhr(ticket, file, (sent) => setShare(file.size ? sent / file.size : 0), stop.current.signal);
-      await session.predictMany(model.id, { archive: ticket.id });
+      setArchive(ticket.id);
+      await order.run({ archive: ticket.id });
     } catch (error) {
       if (error instanceof TransferError && error.trouble === "stopped") return;
       if (error instanceof TransferError) throw new ApiError(503, "not_sent", t("The zip did not arrive. Check your connection and choose it again."));
@@ -98,11 +101,12 @@ export function ManyPictures() {
       {totals ? <UploadPanel totals={totals} uploads={uploads} queue={queue} /> : null}
       {sent.length > 0 ? (
         <div class="ax-row">
-          <Button look="primary" busy={order.busy} disabled={moving} onClick={() => void order.run(sent)}>{tn("Look at {n} picture", "Look at {n} pictures", sent.length)}</Button>
+          <Button look="primary" busy={order.busy} disabled={moving} onClick={() => void order.run({ pictures: sent })}>{tn("Look at {n} picture", "Look at {n} pictures", sent.length)}</Button>
           {moving ? <span class="ax-hint">{t("As soon as all have arrived.")}</span> : null}
         </div>
       ) : null}
       <Problem error={order.error} />
+      {archive && order.error?.temporary ? <div class="ax-row"><Button small busy={order.busy} onClick={() => void order.run({ archive })}>{t("Try again")}</Button></div> : null}
       {batches.length > 0 ? <ul class="ax-batches" aria-label={t("Tables of many pictures")}>{batches.map((job) => <li key={job.id}><BatchJob job={job} /></li>)}</ul> : null}
     </section>
   );
