@@ -22,7 +22,7 @@ const text = () => panel().textContent ?? "";
 const button = (words: string) => [...panel().querySelectorAll("button")].find((each) => each.textContent?.includes(words))!;
 const press = async (words: string) => { await until(() => Boolean(button(words))); button(words).click(); await wait(); };
 const sent = (name: string) => calls.filter(([handler]) => handler === name).map(([, body]) => body);
-const ticket = (file: Body, i: number) => ({ id: `up-${i}`, client_id: file["client_id"], name: file["name"], state: "waiting", url: `https://store/${String(file["name"])}`, method: "PUT", headers: {} });
+const ticket = (file: Body) => ({ id: `up-${String(file["name"])}`, client_id: file["client_id"], name: file["name"], state: "waiting", url: `https://store/${String(file["name"])}`, method: "PUT", headers: {} });
 
 class FakePut {
   upload: { onprogress: unknown; onload: unknown } = { onprogress: null, onload: null };
@@ -95,7 +95,7 @@ describe("many pictures at once", () => {
     await until(() => sent("job_create").length > 0);
     expect(sent("uploads")[0]).toMatchObject({ purpose: "prediction_archive", files: [{ name: "holiday.zip", content_type: "application/zip" }] });
     expect(puts).toEqual(["https://store/holiday.zip"]);
-    expect(sent("job_create")[0]).toMatchObject({ kind: "inference", model: f.SUPPLIED.id, archive: "up-0" });
+    expect(sent("job_create")[0]).toMatchObject({ kind: "inference", model: f.SUPPLIED.id, archive: "up-holiday.zip" });
     await until(() => text().includes("96 of 300 pictures looked at"));
     expect(panel().querySelector("[aria-label='Progress of the pictures']")?.getAttribute("aria-valuenow")).toBe("32");
   });
@@ -142,7 +142,7 @@ describe("many pictures at once", () => {
     await press("Look at 2 pictures");
     await until(() => sent("job_create").length > 0);
     expect(sent("uploads")[0]).toMatchObject({ purpose: "prediction" });
-    expect(sent("job_create")[0]).toMatchObject({ kind: "inference", pictures: ["up-0", "up-1"] });
+    expect(sent("job_create")[0]).toMatchObject({ kind: "inference", pictures: ["up-a.jpg", "up-b.jpg"] });
     await until(() => !button("Look at"));
   });
 
