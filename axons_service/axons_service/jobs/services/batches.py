@@ -4,7 +4,6 @@ from typing import Any
 
 from axons_service.jobs.batches import batch_counts
 from axons_service.jobs.models import Job, PredictionBatch
-from axons_service.training_sets.models import Upload
 from axons_service.training_sets.services import uploads_delete
 
 
@@ -16,5 +15,5 @@ def batch_keep(*, job: Job, files: list[dict[str, str | int]], result: dict[str,
     batch.files = files
     batch.seconds = result["seconds"]
     batch.save(update_fields=["counts", "files", "seconds"])
-    spent = list(batch.pictures.all()) + list(Upload.objects.filter(pk=job.upload_id))
-    uploads_delete(uploads=spent)
+    archive = [job.upload] if job.upload is not None else []
+    uploads_delete(uploads=[*batch.pictures.all(), *archive])

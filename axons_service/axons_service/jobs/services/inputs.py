@@ -31,8 +31,8 @@ def inputs_check(
             if upload is not None and upload.purpose == Upload.Purpose.PREDICTION_ARCHIVE:
                 own = upload.project_id == project.pk
             else:
-                shown = pictures or [upload]
-                own = all(each is not None and _is_shown(project, each) for each in shown)
+                shown = pictures or ([upload] if upload is not None else [])
+                own = bool(shown) and all(_is_shown(project, each) for each in shown)
             if not own:
                 raise Problem(422, "upload_unknown", "Upload a picture first; this one is not in your project.")
             return None
