@@ -125,10 +125,11 @@ def uploads_sweep(*, limit: int = 1000) -> int:
     return len(old)
 
 
-def uploads_unused(uploads: QuerySet[Upload]) -> QuerySet[Upload]:
-    """Those that no living job and no set in the making needs."""
-    needed = Job.objects.filter(state__in=LIVE, upload__isnull=False).values("upload")
-    of_batches = PredictionBatch.pictures.through.objects.filter(predictionbatch__job__state__in=LIVE).values("upload")
+def uploads_unused(uploads: QuerySet[Upload], *, but_by: Job | None = None) -> QuerySet[Upload]:
+    """Those that no living job (other than one that is about to end) and no set in the making needs."""
+    living = Job.objects.filter(state__in=LIVE).exclude(pk=but_by.pk if but_by is not None else None)
+    needed = living.filter(upload__isnull=False).values("upload")
+    of_batches = PredictionBatch.pictures.through.objects.filter(predictionbatch__job__in=living).values("upload")
     unused = uploads.exclude(pk__in=needed).exclude(pk__in=of_batches)
     return unused.exclude(taken_by__state=TrainingSet.State.PREPARING)
 

@@ -332,6 +332,24 @@ def test_the_pictures_stay_while_the_batch_lives_and_a_day_after_it_failed(world
     assert PredictionBatch.objects.get().pictures.count() == 0
 
 
+def test_pictures_that_another_job_still_needs_stay(world: World, anna: Caller) -> None:
+    both, one = uploaded(world, "a.jpg"), uploaded(world, "b.jpg")
+    archive = uploaded(world, "c.zip", purpose="prediction_archive")
+    ordered(anna, world, pictures=[str(both.pk), str(one.pk)])
+    first = claimed(world)
+    ordered(anna, world, upload=str(both.pk))
+    finished(world, first)
+    assert set(Upload.objects.all()) == {both, archive}
+
+    ordered(anna, world, archive=str(archive.pk))
+    ordered(anna, world, archive=str(archive.pk))
+    while Upload.objects.filter(pk=archive.pk).exists():
+        claim = claimed(world)
+        assert assignment(claim)["job"] == str(claim.job.pk)
+        finished(world, claim) if hasattr(claim.job, "batch") else world.finish(claim)
+    assert PredictionBatch.objects.exclude(counts={}).count() == 3
+
+
 def test_a_batch_whose_pictures_are_gone_is_a_fault_of_ours(world: World, anna: Caller) -> None:
     claim = batch(anna, world)
     Upload.objects.all().delete()

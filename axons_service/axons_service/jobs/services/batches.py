@@ -4,7 +4,8 @@ from typing import Any
 
 from axons_service.jobs.batches import batch_counts
 from axons_service.jobs.models import Job, PredictionBatch
-from axons_service.training_sets.services import uploads_delete
+from axons_service.training_sets.models import Upload
+from axons_service.training_sets.services import uploads_delete, uploads_unused
 
 
 def batch_keep(*, job: Job, files: list[dict[str, str | int]], result: dict[str, Any]) -> None:
@@ -15,5 +16,5 @@ def batch_keep(*, job: Job, files: list[dict[str, str | int]], result: dict[str,
     batch.files = files
     batch.seconds = result["seconds"]
     batch.save(update_fields=["counts", "files", "seconds"])
-    archive = [job.upload] if job.upload is not None else []
-    uploads_delete(uploads=[*batch.pictures.all(), *archive])
+    own = [*batch.pictures.values_list("pk", flat=True), *([job.upload_id] if job.upload_id else [])]
+    uploads_delete(uploads=list(uploads_unused(Upload.objects.filter(pk__in=own), but_by=job)))
