@@ -28,6 +28,8 @@ CONTENT_TYPES = {
     ".json": "application/json",
     ".jpg": "image/jpeg",
     ".png": "image/png",
+    ".csv": "text/csv",
+    ".zip": "application/zip",
 }
 
 

@@ -151,6 +151,7 @@ class Slot(threading.Thread):
             "device": self.info["device"],
             "slots": [self.slot],
             "architectures": self.info["architectures"],
+            "batches": True,
         }
 
     def _work(self, client: ServiceClient, assignment: dict[str, Any]) -> None:

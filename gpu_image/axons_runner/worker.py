@@ -151,6 +151,7 @@ def said_of(error: Exception) -> tuple[FailureClass, str, str]:
 def _execute(assignment: dict[str, Any], engine: Engine, converter: PictureConverter, context: Any) -> Any:
     from axons_runner.cache import download
     from axons_runner.tasks import classification, segmentation
+    from axons_runner.tasks.batch import predict_batch
 
     tasks = {"classification": classification, "segmentation": segmentation}
     task = tasks.get(assignment["task"])
@@ -160,6 +161,8 @@ def _execute(assignment: dict[str, Any], engine: Engine, converter: PictureConve
         return task.train(assignment, engine, context)
     if assignment["kind"] == "evaluation":
         return task.evaluate(assignment, engine, context)
+    if assignment.get("batch"):
+        return predict_batch(assignment, engine, context, converter)
     picture = assignment["picture"]
     context.progress("fetching", 0, 1, "files")
     path = context.work_dir / "upload"

@@ -184,6 +184,17 @@ def test_having_tried_a_supplied_model_completes_an_exercise_without_grades(serv
     assert tried.runtime.gradebook == {}
 
 
+@pytest.mark.parametrize(("state", "completes"), [("succeeded", True), ("running", False), ("failed", False)])
+def test_a_finished_table_of_many_pictures_completes_it_too(
+    state: str, completes: bool, service: TrainingService
+) -> None:
+    block = block_at(service, spec=GRADED | {"kind": "inference", "grading": None})
+    opened(
+        service, block, jobs=[{"state": state, "batch": {"name": "holiday.zip"}}, {"state": "succeeded", "batch": None}]
+    )
+    assert bool(block.runtime.completions) is completes
+
+
 def test_masquerading_staff_complete_nothing(service: TrainingService) -> None:
     block = block_at(service, user=masquerading(role="student"), spec=GRADED | {"kind": "inference", "grading": None})
 
@@ -275,6 +286,7 @@ def test_an_unconfigured_site_says_what_is_missing() -> None:
         "/training-sets/1/images",
         "/jobs/1",
         "/jobs/1/metrics",
+        "/jobs/1/batch",
         "/models/1",
         "/predictions/1",
         "/submissions/1",

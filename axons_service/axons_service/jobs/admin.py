@@ -14,6 +14,7 @@ from axons_service.jobs.models import (
     LearnerTurn,
     Model,
     Prediction,
+    PredictionBatch,
 )
 from axons_service.operations.admin_base import ReadOnlyAdmin
 from axons_service.operations.page.actions import job_give_up, job_requeue
@@ -70,6 +71,13 @@ class ModelAdmin(ReadOnlyAdmin):
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
     list_display = ("id", "job_id", "model_id", "seconds", "created_at")
+    search_fields = ("=id", "=job__id")
+    ordering = ("-created_at",)
+
+
+@admin.register(PredictionBatch)
+class PredictionBatchAdmin(ReadOnlyAdmin):
+    list_display = ("id", "job_id", "name", "seconds", "created_at")
     search_fields = ("=id", "=job__id")
     ordering = ("-created_at",)
 

@@ -18,6 +18,7 @@ from axons_service.exercises.selectors import own_project, project_for
 from axons_service.exercises.specs import hyperparameters_validate
 from axons_service.jobs import schemas, selectors
 from axons_service.jobs.asynchronous import AsyncAPIView, in_thread
+from axons_service.jobs.batches import batch_archive, batch_pictures
 from axons_service.jobs.history import job_log
 from axons_service.jobs.models import Job
 from axons_service.jobs.serializers import job_output, model_output, prediction_output
@@ -34,6 +35,7 @@ from axons_service.training_sets.models import Upload
 from axons_service.training_sets.selectors import training_set_for, uploads_of
 
 MAX_CURSOR = 2**63 - 1
+SHOWN = ("upload", "archive", "pictures")
 AFTER = OpenApiParameter("after", OpenApiTypes.INT, description="id of the last event that was seen; 0 for all")
 POINTS = OpenApiParameter(
     "points",
@@ -77,16 +79,26 @@ def points_of(value: str | None) -> int:
 
 class JobsView(WriteView):
     class InputSerializer(StrictSerializer):
-        """A training names a training set and hyperparameters; an inference a model and an uploaded picture."""
+        """A training names a training set and hyperparameters; an inference a model and an upload.
+
+        An inference on many pictures has, instead of `upload`, an `archive` or `pictures`.
+        """
 
         kind = serializers.ChoiceField(choices=[Job.Kind.TRAINING, Job.Kind.INFERENCE])
         training_set = serializers.UUIDField(required=False)
         hyperparameters = serializers.DictField(required=False)
         model = serializers.UUIDField(required=False)
-        upload = serializers.UUIDField(required=False)
+        upload = serializers.UUIDField(required=False, help_text="one picture")
+        archive = serializers.UUIDField(required=False, help_text="a zip, of the purpose `prediction_archive`")
+        pictures = serializers.ListField(
+            child=serializers.UUIDField(), required=False, min_length=1, help_text="many pictures"
+        )
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-            needed = ("training_set",) if attrs["kind"] == Job.Kind.TRAINING else ("model", "upload")
+            given = [name for name in SHOWN if name in attrs]
+            if len(given) > 1:
+                raise serializers.ValidationError({given[1]: f"Send one of {', '.join(SHOWN)}, not several."})
+            needed = ("training_set",) if attrs["kind"] == Job.Kind.TRAINING else ("model", *(given or SHOWN[:1]))
             missing = {name: f"A job of kind {attrs['kind']} needs this." for name in needed if name not in attrs}
             if missing:
                 raise serializers.ValidationError(missing)
@@ -134,6 +146,10 @@ class JobsView(WriteView):
                 "hyperparameters": hyperparameters_validate(spec, body.get("hyperparameters", {})),
             }
         model = selectors.model_for(caller_of(request), body["model"])
+        if "pictures" in body:
+            return {"model": model, "pictures": batch_pictures(project, body["pictures"])}
+        if "archive" in body:
+            return {"model": model, "upload": batch_archive(project, body["archive"])}
         upload = uploads_of(project, [body["upload"]], purpose=Upload.Purpose.PREDICTION).get(body["upload"])
         if upload is None:
             raise Problem(422, "upload_unknown", "Upload a picture first; this one is not in your project.")

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from axons_service.jobs.models import Checkpoint, Job, Model
+from axons_service.jobs.batches import MAX_PICTURES
+from axons_service.jobs.models import Checkpoint, Job, Model, PredictionBatch
 from axons_service.jobs.services.claims import Claim, lease_seconds
 from axons_service.storage import objects
-from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.models import TrainingSet, Upload
 
 EVENT_INTERVAL_SECONDS = 1
 RUN_FILES = ("model.safetensors", "model.json")
@@ -15,6 +16,7 @@ def assignment(claim: Claim) -> dict[str, Any]:
     """The assignment of a claim. Raises ValueError when the job may not have its input: a fault of ours."""
     job = claim.job
     internal = job.pool.provider == "local"
+    batch = PredictionBatch.objects.filter(job=job).first() if job.kind == Job.Kind.INFERENCE else None
     return {
         "job": str(job.pk),
         "attempt": claim.attempt.number,
@@ -28,7 +30,8 @@ def assignment(claim: Claim) -> dict[str, Any]:
         "classes": _classes(job),
         "training_set": _training_set(job, internal),
         "model": _model(job.model, internal),
-        "picture": _picture(job, internal),
+        "picture": _picture(job, batch, internal),
+        "batch": _batch(job, batch, internal),
         "resume": _resume(job, internal),
     }
 
@@ -79,12 +82,28 @@ def _model(model: Model | None, internal: bool) -> dict[str, Any] | None:
     }
 
 
-def _picture(job: Job, internal: bool) -> dict[str, Any] | None:
-    if job.kind != Job.Kind.INFERENCE:
+def _picture(job: Job, batch: PredictionBatch | None, internal: bool) -> dict[str, Any] | None:
+    if job.kind != Job.Kind.INFERENCE or batch is not None:
         return None
     if job.upload is None:
         raise ValueError(f"job {job.pk}: its picture was swept")
-    upload = job.upload
+    return _upload(job.upload, internal)
+
+
+def _batch(job: Job, batch: PredictionBatch | None, internal: bool) -> dict[str, Any] | None:
+    if batch is None:
+        return None
+    pictures = list(batch.pictures.order_by("name", "pk"))
+    if job.upload is None and not pictures:
+        raise ValueError(f"job {job.pk}: its pictures were swept")
+    return {
+        "archive": _upload(job.upload, internal) if job.upload is not None else None,
+        "pictures": [_upload(picture, internal) for picture in pictures],
+        "max_pictures": MAX_PICTURES,
+    }
+
+
+def _upload(upload: Upload, internal: bool) -> dict[str, Any]:
     return {
         "name": upload.name,
         "url": objects.presigned_get(upload.key, internal=internal),

@@ -24,6 +24,7 @@ WAITING_VALUE: dict[str, Any] = {
     "hyperparameters": HYPERPARAMETERS,
     "model": None,
     "prediction": None,
+    "batch": None,
     "created_at": v.TIME,
     "started_at": None,
     "finished_at": None,
@@ -128,11 +129,31 @@ OPERATIONS = {
             "pool_unavailable",
             "training_not_offered",
             "training_set_unknown",
+            "too_many_bytes",
+            "too_many_files",
             "upload_incomplete",
+            "upload_repeated",
             "upload_unknown",
         ),
     ),
     "job": Operation(answers={200: JOB_VALUE}),
+    "job_batch": Operation(
+        answers={
+            200: {
+                "job": v.JOB,
+                "files": [
+                    {
+                        "name": "predictions.csv",
+                        "bytes": 8211,
+                        "url": f"{v.S3}/sites/campus/projects/{v.PROJECT}/jobs/{v.JOB}/attempts/1/artifacts/"
+                        f"predictions.csv?{v.SIGNED}",
+                        "expires_in": 300,
+                    }
+                ],
+            }
+        },
+        problems=("batch_unfinished", "no_batch"),
+    ),
     "job_metrics": Operation(
         answers={
             200: {

@@ -81,6 +81,8 @@ def _measured(pool_id: int, kind: str) -> Iterator[tuple[WorkKey, float]]:
     done = Attempt.objects.filter(
         job__pool=pool_id, job__kind=kind, job__state=State.SUCCEEDED, number=1, outcome="succeeded"
     ).order_by("-job__finished_at")
+    if kind == Job.Kind.INFERENCE:
+        done = done.filter(job__batch__isnull=True)  # one picture's time says nothing of five hundred's
     rows = done.values_list("job__spec", "started_at", "ended_at", *way_of("job__hyperparameters"))
     for spec, started_at, ended_at, *values in rows[:MEASURED]:
         if ended_at is not None:

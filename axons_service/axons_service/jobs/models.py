@@ -277,3 +277,17 @@ class Prediction(models.Model):
     files = models.JSONField(default=list, help_text="[{name, key, sha256, bytes}]")
     seconds = models.FloatField(help_text="time of the inference on the runner, in seconds")
     created_at = models.DateTimeField(auto_now_add=True)
+
+
+class PredictionBatch(models.Model):
+    """An inference on many pictures: which, and what it leaves. With a zip, that is the job's `upload`."""
+
+    job = models.OneToOneField(Job, on_delete=models.CASCADE, related_name="batch")
+    name = models.CharField(max_length=255, blank=True, help_text="of the zip; empty for single pictures")
+    pictures = models.ManyToManyField("axons_training_sets.Upload", related_name="+")
+    counts = models.JSONField(
+        default=dict, help_text="empty before it is over: {pictures, predicted, refused, classes: {label: count}}"
+    )
+    files = models.JSONField(default=list, help_text="[{name, key, sha256, bytes}]")
+    seconds = models.FloatField(null=True, blank=True, help_text="time on the runner, in seconds")
+    created_at = models.DateTimeField(auto_now_add=True)

@@ -64,7 +64,7 @@ class ClaimView(AsyncAPIView):
         if isinstance(caller, Runner) and caller.name != about["name"]:
             raise Problem(401, "runner_token", f"This is the token of {caller.name}, not of {about['name']}.")
         pool = caller.pool if isinstance(caller, Runner) else caller
-        able = Able(pool.pk, tuple(sorted(about["slots"])), tuple(sorted(about["architectures"])))
+        able = Able(pool.pk, tuple(sorted(about["slots"])), tuple(sorted(about["architectures"])), about["batches"])
         runner: Runner | None = None
         more = False
         deadline = time.monotonic() + min(body["wait"], MAX_WAIT_SECONDS)
@@ -102,7 +102,8 @@ def _seen(pool: Pool, about: dict[str, Any]) -> Runner:
 def _claim(*, pool: Pool, runner: Runner | None, about: dict[str, Any]) -> Found:
     """Look for a job; a request that looks for the first time says who asks."""
     runner = runner or _seen(pool, about)
-    claim = job_claim(runner=runner, slots=about["slots"], architectures=about["architectures"])
+    abilities = {name: about[name] for name in ("slots", "architectures", "batches")}
+    claim = job_claim(runner=runner, **abilities)
     if claim is None:
         return runner, None
     try:

@@ -36,6 +36,7 @@ ASSIGNMENT: dict[str, Any] = {
     },
     "model": None,
     "picture": None,
+    "batch": None,
     "resume": None,
 }
 
@@ -48,6 +49,7 @@ OPERATIONS = {
                 "device": "NVIDIA V100S",
                 "slots": ["training", "inference"],
                 "architectures": ["efficientnet_lite0", "small_cnn"],
+                "batches": True,
             },
             "wait": 20,
         },

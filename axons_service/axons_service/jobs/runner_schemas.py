@@ -32,8 +32,9 @@ class RunnerSerializer(Shape):
     device = serializers.CharField(max_length=100, allow_blank=True, default="")
     slots = serializers.ListField(child=serializers.ChoiceField(choices=["training", "inference"]))
     architectures = serializers.ListField(
-        child=serializers.CharField(max_length=50), default=list, help_text="those it can train; empty for all"
+        child=serializers.CharField(max_length=50), default=list, help_text="those it knows; empty for all"
     )
+    batches = serializers.BooleanField(default=False, help_text="whether it predicts many pictures in one job")
 
 
 class ClaimSerializer(Shape):
@@ -75,6 +76,14 @@ class PictureSerializer(Shape):
     bytes = serializers.IntegerField()
 
 
+class AssignedBatchSerializer(Shape):
+    """Many pictures: either a zip, as a learner made it, or pictures."""
+
+    archive = PictureSerializer(allow_null=True)
+    pictures = PictureSerializer(many=True)
+    max_pictures = serializers.IntegerField(help_text="a zip with more is refused")
+
+
 class ResumeSerializer(Shape):
     """The furthest checkpoint of earlier attempts."""
 
@@ -99,6 +108,7 @@ class AssignmentSerializer(Shape):
     training_set = AssignedSetSerializer(allow_null=True)
     model = AssignedModelSerializer(allow_null=True)
     picture = PictureSerializer(allow_null=True)
+    batch = AssignedBatchSerializer(allow_null=True)
     resume = ResumeSerializer(allow_null=True)
 
 

@@ -51,6 +51,37 @@ class QueueSerializer(Shape):
     reason = QueueReasonSerializer(allow_null=True)
 
 
+class BatchSerializer(Shape):
+    """An inference on many pictures; what it counts is null before it is over."""
+
+    name = serializers.CharField(allow_blank=True, help_text="of the zip; empty for single pictures")
+    pictures = serializers.IntegerField(allow_null=True)
+    predicted = serializers.IntegerField(allow_null=True)
+    refused = serializers.IntegerField(allow_null=True, help_text="could not be read; the table says why")
+    classes = serializers.DictField(
+        child=serializers.IntegerField(),
+        allow_null=True,
+        help_text="{class: in how many pictures it is the most probable, or covers most}",
+    )
+    seconds = serializers.FloatField(allow_null=True, help_text="time on the runner")
+
+
+class BatchFileSerializer(Shape):
+    """A file to save; the URL is good for `expires_in` seconds."""
+
+    name = serializers.CharField()
+    bytes = serializers.IntegerField()
+    url = serializers.CharField()
+    expires_in = serializers.IntegerField()
+
+
+class BatchFilesSerializer(Shape):
+    """`predictions.csv`, one line a picture; for segmentation `masks.zip` too."""
+
+    job = serializers.UUIDField()
+    files = BatchFileSerializer(many=True)
+
+
 class JobSerializer(Shape):
     """A job as its learner sees it."""
 
@@ -62,6 +93,7 @@ class JobSerializer(Shape):
     hyperparameters = serializers.DictField(allow_null=True)
     model = serializers.UUIDField(allow_null=True, help_text="produced by a training, used by the other kinds")
     prediction = serializers.UUIDField(allow_null=True)
+    batch = BatchSerializer(allow_null=True, help_text="of an inference on many pictures")
     created_at = serializers.DateTimeField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)

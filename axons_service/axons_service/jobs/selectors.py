@@ -18,7 +18,7 @@ EVENTS_PAGE = 500
 
 def jobs() -> QuerySet[Job]:
     """Jobs with what `job_output` needs."""
-    return Job.objects.select_related("produced_model", "prediction", "turn", "spec", "project__exercise")
+    return Job.objects.select_related("produced_model", "prediction", "batch", "turn", "spec", "project__exercise")
 
 
 def models() -> QuerySet[Model]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from axons_service.jobs.batches import COUNTS
 from axons_service.jobs.models import Event, Job, Model, Prediction
 from axons_service.jobs.queue import Place, places
 from axons_service.storage import objects
@@ -29,6 +30,7 @@ def job_output(job: Job, place: Place | None = None) -> dict[str, Any]:
         "hyperparameters": job.hyperparameters or None,
         "model": str(produced.pk) if produced is not None else _text(job.model_id),
         "prediction": str(prediction.pk) if prediction is not None else None,
+        "batch": batch_output(job),
         "created_at": job.created_at.isoformat(),
         "started_at": _time(job.started_at),
         "finished_at": _time(job.finished_at),
@@ -38,6 +40,14 @@ def job_output(job: Job, place: Place | None = None) -> dict[str, Any]:
         "queue": asdict(place),
         "cancel_requested": job.cancel_requested,
     }
+
+
+def batch_output(job: Job) -> dict[str, Any] | None:
+    """What is known of an inference on many pictures; the counts are null before it is over. None for other jobs."""
+    batch = getattr(job, "batch", None) if job.kind == Job.Kind.INFERENCE else None
+    if batch is None:
+        return None
+    return {"name": batch.name, "seconds": batch.seconds, **{name: batch.counts.get(name) for name in COUNTS}}
 
 
 def jobs_output(jobs: list[Job]) -> list[dict[str, Any]]:

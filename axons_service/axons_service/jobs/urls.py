@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from axons_service.jobs import api, lists
+from axons_service.jobs import api, batch_api, lists
 
 urlpatterns = [
     path("jobs", api.JobsView.as_view(), name="jobs"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("jobs/<uuid:job_id>/metrics", api.JobMetricsView.as_view(), name="job-metrics"),
     path("jobs/<uuid:job_id>/log", api.JobLogView.as_view(), name="job-log"),
     path("jobs/<uuid:job_id>/cancel", api.JobCancelView.as_view(), name="job-cancel"),
+    path("jobs/<uuid:job_id>/batch", batch_api.JobBatchView.as_view(), name="job-batch"),
     path("models/<uuid:model_id>", api.ModelView.as_view(), name="model"),
     path("predictions/<uuid:prediction_id>", api.PredictionView.as_view(), name="prediction"),
     path("projects/<uuid:project_id>/jobs", lists.ProjectJobsView.as_view(), name="project-jobs"),

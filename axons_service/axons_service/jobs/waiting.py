@@ -34,6 +34,7 @@ class Able(NamedTuple):
     pool_id: int
     slots: tuple[str, ...]
     architectures: tuple[str, ...]
+    batches: bool = False
 
 
 class Bell:

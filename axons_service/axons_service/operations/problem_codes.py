@@ -56,6 +56,7 @@ CODES: dict[str, Code] = {
     "site_only": Code(403, "For the LMS itself", "Send it with a token of the role site."),
     "staff_only": Code(403, "For course staff", "Ask the course staff."),
     "token_read_only": Code(403, "Token only reads", "Make changes through the course page."),
+    "no_batch": Code(404, "One picture only", "Ask for the prediction of this job."),
     "no_hidden_test_set": Code(404, "No hidden test set", "Name one in the exercise's settings."),
     "not_found": Code(404, "Nothing here", "Check the address and whether it is yours."),
     "nothing_to_compare": Code(404, "No hidden test set", "This training set is compared with no hidden test set."),
@@ -63,6 +64,7 @@ CODES: dict[str, Code] = {
     # the state of things
     "attempt_superseded": Code(409, "Attempt is over", "Stop this work and claim another job."),
     "budget_used_up": Code(409, "Compute budget used up", "`detail` says who can raise it; no try is lost."),
+    "batch_unfinished": Code(409, "Pictures are not done", "Wait until the job has succeeded."),
     "course_storage_full": Code(
         409, "The course's storage is full", "Tell the course staff; nothing you made is lost."
     ),

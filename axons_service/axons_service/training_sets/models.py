@@ -97,6 +97,7 @@ class Upload(models.Model):
         TRAINING_SET = "training_set"
         PREDICTION = "prediction"
         ARCHIVE = "archive"
+        PREDICTION_ARCHIVE = "prediction_archive"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     project = models.ForeignKey("axons_exercises.Project", on_delete=models.CASCADE, related_name="uploads")

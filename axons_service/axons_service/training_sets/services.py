@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from axons_service.exercises.models import Project
 from axons_service.exercises.task_types import SEGMENTATION
-from axons_service.jobs.models import Job
+from axons_service.jobs.models import Job, PredictionBatch
 from axons_service.jobs.states import LIVE
 from axons_service.operations.messages import message_publish
 from axons_service.operations.problems import Problem
@@ -125,10 +125,13 @@ def uploads_sweep(*, limit: int = 1000) -> int:
     return len(old)
 
 
-def uploads_unused(uploads: QuerySet[Upload]) -> QuerySet[Upload]:
-    """Those that no living job and no set in the making needs."""
-    needed = Job.objects.filter(state__in=LIVE, upload__isnull=False).values("upload")
-    return uploads.exclude(pk__in=needed).exclude(taken_by__state=TrainingSet.State.PREPARING)
+def uploads_unused(uploads: QuerySet[Upload], *, but_by: Job | None = None) -> QuerySet[Upload]:
+    """Those that no living job (other than one that is about to end) and no set in the making needs."""
+    living = Job.objects.filter(state__in=LIVE).exclude(pk=but_by.pk if but_by is not None else None)
+    needed = living.filter(upload__isnull=False).values("upload")
+    of_batches = PredictionBatch.pictures.through.objects.filter(predictionbatch__job__in=living).values("upload")
+    unused = uploads.exclude(pk__in=needed).exclude(pk__in=of_batches)
+    return unused.exclude(taken_by__state=TrainingSet.State.PREPARING)
 
 
 def uploads_delete(*, uploads: list[Upload]) -> None:

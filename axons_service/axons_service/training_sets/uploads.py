@@ -25,8 +25,14 @@ MAX_BYTES = 20 * 1024**2
 MAX_WAITING_UPLOADS = 2500
 MAX_WAITING_BYTES = 10 * 1024**3
 MAX_ARCHIVE_BYTES = 1024**3
+MAX_BATCH_BYTES = 256 * 1024**2
 CONTENT_TYPES = ("image/jpeg", "image/png", "image/webp")
 ARCHIVE_TYPES = ("application/zip", "application/x-zip-compressed")
+LARGEST = {
+    Upload.Purpose.ARCHIVE: (MAX_ARCHIVE_BYTES, "zip file"),
+    Upload.Purpose.PREDICTION_ARCHIVE: (MAX_BATCH_BYTES, "zip file"),
+}
+OF_INFERENCE = (Upload.Purpose.PREDICTION, Upload.Purpose.PREDICTION_ARCHIVE)
 
 
 class FileOffer(TypedDict):
@@ -82,7 +88,7 @@ def uploads_declare(*, project: Project, purpose: str, files: list[FileOffer]) -
     """
     if not 1 <= len(files) <= MAX_FILES:
         raise Problem(422, "too_many_files", f"Send 1 to {MAX_FILES} files at a time. You sent {len(files)}.")
-    if purpose != Upload.Purpose.PREDICTION and not project.spec.body["own_pictures"]:
+    if purpose not in OF_INFERENCE and not project.spec.body["own_pictures"]:
         raise Problem(403, "own_pictures_off", "This exercise does not take pictures of your own.")
     declaration = Declaration()
     fresh: list[Upload] = []
@@ -179,8 +185,8 @@ def file_name(name: str) -> str:
 
 def _refusal(name: str, file: FileOffer, purpose: str) -> tuple[str, str] | None:
     """The code and the sentence of a file that cannot be taken."""
-    archive = purpose == Upload.Purpose.ARCHIVE
-    largest, what = (MAX_ARCHIVE_BYTES, "zip file") if archive else (MAX_BYTES, "picture")
+    largest, what = LARGEST.get(Upload.Purpose(purpose), (MAX_BYTES, "picture"))
+    archive = what == "zip file"
     if file["bytes"] < 1:
         return "empty", f"{name} is empty."
     if file["bytes"] > largest:

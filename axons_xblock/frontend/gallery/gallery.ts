@@ -43,6 +43,7 @@ const CASES: Record<string, Case> = {
   "results": student(f.bundle(history)),
   "try": student(f.bundle(history)),
   "try-answer": student(f.bundle({ ...history, predictions: tried })),
+  "try-many": student(f.bundle({ ...history, predictions: tried, jobs: [f.BATCH_RUNNING, f.BATCH, f.BATCH_FAILED, ...history.jobs] })),
   "masks-pictures": student(masks.PICTURES, { read: (body) => ok(masks.read(String(body["path"]), (body["query"] ?? {}) as Record<string, unknown>)) }),
   "masks-trained": student(masks.TRAINED, { read: (body) => ok(masks.read(String(body["path"]), (body["query"] ?? {}) as Record<string, unknown>)) }),
   "hand-in": student(f.bundle(history)),

@@ -30,18 +30,22 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
     project = world.project
     model = builders.model(project)
     submission = anna.post("/submissions", {"model": str(model.pk)}, key="k").json()["id"]
-    from axons_service.jobs.models import Prediction
+    from axons_service.jobs.models import Job, Prediction, PredictionBatch
 
     prediction = Prediction.objects.create(
         job=world.inference(model), model=model, file="a.jpg", probabilities=[], seconds=0.1
     )
     job = world.training()
+    many = world.inference(model)
+    PredictionBatch.objects.create(job=many)
+    Job.objects.filter(pk=many.pk).update(state=Job.State.SUCCEEDED)
     task = author.post("/desk/tasks", {"kind": "csv"}, key="csv").json()["id"]
     return {
         "desk_submission": (author, f"/submissions/{submission}/desk"),
         "desk_tasks_list": (author, "/desk/tasks"),
         "desk_tasks_read": (author, f"/desk/tasks/{task}"),
         "job": (anna, f"/jobs/{job.pk}"),
+        "job_batch": (anna, f"/jobs/{many.pk}/batch"),
         "job_metrics": (anna, f"/jobs/{job.pk}/metrics"),
         "library": (author, "/library"),
         "model": (anna, f"/models/{model.pk}"),

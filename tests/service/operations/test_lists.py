@@ -12,7 +12,7 @@ from django.utils import timezone
 from axons_service.exercises.models import Project
 from axons_service.grading.models import AuditEntry, DeskTask, GradeDelivery, Review, Submission
 from axons_service.jobs import selectors
-from axons_service.jobs.models import Event, Job, Model, Prediction
+from axons_service.jobs.models import Event, Job, Model, Prediction, PredictionBatch
 from axons_service.operations.contract import documented
 from axons_service.operations.openapi import document
 from axons_service.storage.models import Trash
@@ -60,6 +60,9 @@ class Filled:
         inferences = self.jobs(count, kind=Job.Kind.INFERENCE, model=self.model)
         Prediction.objects.bulk_create(
             Prediction(job=job, model=self.model, file="a.jpg", probabilities=[], seconds=1) for job in inferences
+        )
+        PredictionBatch.objects.bulk_create(
+            PredictionBatch(job=job) for job in self.jobs(count, kind=Job.Kind.INFERENCE, model=self.model)
         )
         newest = TrainingSet.objects.filter(project=world.project).order_by("-version").first()
         first = newest.version + 1 if newest else 1

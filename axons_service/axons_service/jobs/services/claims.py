@@ -48,8 +48,25 @@ def lease_until() -> datetime:
     return timezone.now() + timedelta(seconds=lease_seconds())
 
 
-def job_claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> Claim | None:
-    """The next job for this runner's free slots; None when there is none.
+@dataclass(frozen=True)
+class Abilities:
+    """What a runner says it can do: the networks it knows (none for all), and whether it predicts whole batches."""
+
+    architectures: tuple[str, ...] = ()
+    batches: bool = False
+
+    def fitting(self, jobs: QuerySet[Job], kind: str) -> QuerySet[Job]:
+        """Those of these jobs, all of one kind, that such a runner can do."""
+        if self.architectures:
+            network = "hyperparameters__architecture" if kind == Job.Kind.TRAINING else "model__architecture"
+            jobs = jobs.filter(**{f"{network}__in": self.architectures})
+        if kind == Job.Kind.INFERENCE and not self.batches:
+            jobs = jobs.filter(batch__isnull=True)
+        return jobs
+
+
+def job_claim(*, runner: Runner, slots: list[str], architectures: list[str], batches: bool = False) -> Claim | None:
+    """The next job for this runner's free slots that it is able to do; None when there is none.
 
     Inference first: it has a slot of its own and takes a moment. In the training slot an evaluation goes before a
     training, since a grade waits for it and it is short; but not two in a row, so that no flood of submissions keeps
@@ -58,13 +75,14 @@ def job_claim(*, runner: Runner, slots: list[str], architectures: list[str]) -> 
     """
     if runner.state == Runner.State.STOPPING:
         return None
+    abilities = Abilities(tuple(architectures), batches)
     kinds = kinds_in_order(slots, runner.training_slot_kind)
     courses = _waiting_courses(runner.pool, kinds)
     if not courses and turns_join(pool_id=runner.pool_id):
         courses = _waiting_courses(runner.pool, kinds)
     for kind in kinds:  # the usual answer of a long poll, nothing, costs no transaction
         line = [course for course in courses if course.kind == kind]
-        claim = _claim_of(line, runner, architectures) if line else None
+        claim = _claim_of(line, runner, abilities) if line else None
         if claim is not None:
             return claim
     return None
@@ -84,20 +102,18 @@ def _waiting_courses(pool: Pool, kinds: list[str]) -> list[CourseTurn]:
     return list(waiting.select_related("limits__site__compute_limits").order_by("served_at", "waiting_since", "pk"))
 
 
-def _ready(architectures: list[str], kind: str) -> QuerySet[Job]:
+def _ready(abilities: Abilities, kind: str) -> QuerySet[Job]:
     """Jobs that this runner may take now, each learner's oldest first."""
     now = timezone.now()
     ready = Job.objects.filter(state=State.DISPATCHED, cancel_requested=False)
     ready = ready.filter(Q(not_before__isnull=True) | Q(not_before__lte=now)).order_by("created_at")
-    if kind == Job.Kind.TRAINING and architectures:
-        ready = ready.filter(hyperparameters__architecture__in=architectures)
-    return ready
+    return abilities.fitting(ready, kind)
 
 
-def _claim_of(line: list[CourseTurn], runner: Runner, architectures: list[str]) -> Claim | None:
+def _claim_of(line: list[CourseTurn], runner: Runner, abilities: Abilities) -> Claim | None:
     """A job of this line of courses: retried jobs first, then course after course."""
     kind = line[0].kind
-    ready = _ready(architectures, kind)
+    ready = _ready(abilities, kind)
     if kind == Job.Kind.TRAINING:
         line = courses_with_room(line)
     retried = ready.filter(attempt__gt=0)

@@ -10,9 +10,11 @@ from django.utils import timezone
 from axons_service.exercises.findings import is_share
 from axons_service.exercises.task_types import SEGMENTATION
 from axons_service.jobs.artifacts import FileSpec, model_id, object_verify
+from axons_service.jobs.batches import batch_check, batch_exists
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Attempt, Job, Model, Prediction
 from axons_service.jobs.services.attempts import attempt_give_back, attempt_lost, living, superseded
+from axons_service.jobs.services.batches import batch_keep
 from axons_service.jobs.services.claims import lease_until
 from axons_service.jobs.services.moves import attempt_end, job_end, job_lock, job_move
 from axons_service.jobs.states import Move, State
@@ -94,6 +96,9 @@ def _succeeded(job: Job, number: int, files: list[FileSpec], result: dict[str, A
 
 def _complete(job: Job, files: list[FileSpec], result: dict[str, Any]) -> None:
     marks = job.spec.body["task"] == SEGMENTATION
+    if batch_exists(job):
+        batch_check(job, {file.name for file in files}, result)
+        return
     required = REQUIRED_FILES[job.kind] | (MASK_FILES if marks and job.kind == Job.Kind.INFERENCE else frozenset())
     missing = required - {file.name for file in files}
     if missing:
@@ -152,6 +157,9 @@ def _results_keep(job: Job, number: int, files: list[FileSpec], result: dict[str
                 files=records,
                 stored_bytes=stored_bytes,
             )
+        case Job.Kind.INFERENCE if batch_exists(job):
+            batch_keep(job=job, files=records, result=result)
+            Job.objects.filter(pk=job.pk).update(stored_bytes=stored_bytes)
         case Job.Kind.INFERENCE:
             assert job.model is not None, "an inference job has a model"
             Prediction.objects.create(

@@ -8,7 +8,13 @@ from axons_service.training_sets.selectors import library_set, task_check
 
 
 def inputs_check(
-    *, project: Project, kind: str, training_set: TrainingSet | None, model: Model | None, upload: Upload | None
+    *,
+    project: Project,
+    kind: str,
+    training_set: TrainingSet | None,
+    model: Model | None,
+    upload: Upload | None,
+    pictures: list[Upload],
 ) -> TrainingSet | None:
     """The training set that the job works on: the given one, or for an evaluation the spec's hidden test set.
 
@@ -22,7 +28,12 @@ def inputs_check(
             return _trainable(project, training_set)
         case Job.Kind.INFERENCE:
             _usable(project, model)
-            if upload is None or upload.project_id != project.pk or upload.purpose != Upload.Purpose.PREDICTION:
+            if upload is not None and upload.purpose == Upload.Purpose.PREDICTION_ARCHIVE:
+                own = upload.project_id == project.pk
+            else:
+                shown = pictures or ([upload] if upload is not None else [])
+                own = bool(shown) and all(_is_shown(project, each) for each in shown)
+            if not own:
                 raise Problem(422, "upload_unknown", "Upload a picture first; this one is not in your project.")
             return None
         case Job.Kind.EVALUATION:
@@ -69,6 +80,10 @@ def _is_readable(project: Project, training_set: TrainingSet) -> bool:
         and training_set.site_id == project.exercise.site_id
         and training_set.name == project.spec.body.get("starter_set")
     )
+
+
+def _is_shown(project: Project, upload: Upload) -> bool:
+    return upload.project_id == project.pk and upload.purpose == Upload.Purpose.PREDICTION
 
 
 def _usable(project: Project, model: Model | None) -> None:

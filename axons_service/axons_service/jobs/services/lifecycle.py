@@ -11,6 +11,7 @@ from axons_service.compute.budgets import budget_check
 from axons_service.compute.models import Pool
 from axons_service.exercises.models import Project
 from axons_service.jobs import waiting
+from axons_service.jobs.batches import batch_of
 from axons_service.jobs.deadlines import CANCEL_GRACE
 from axons_service.jobs.failures import FailureClass
 from axons_service.jobs.models import Job, Model
@@ -26,6 +27,7 @@ from axons_service.operations.transactions import joined_transaction
 from axons_service.training_sets.models import TrainingSet, Upload
 
 INFERENCE_LIMIT_SECONDS = 120
+BATCH_LIMIT_SECONDS = 900
 EVALUATION_LIMIT_SECONDS = 900
 
 logger = logging.getLogger(__name__)
@@ -40,9 +42,12 @@ def job_create(
     training_set: TrainingSet | None = None,
     model: Model | None = None,
     upload: Upload | None = None,
+    pictures: list[Upload] | None = None,
     hyperparameters: dict[str, Any] | None = None,
 ) -> tuple[Job, bool]:
     """A job for this request, and whether it was created now. The row is the outbox; its message follows the commit.
+
+    An inference has an `upload`, which is a picture or a zip of pictures, or `pictures`.
 
     The same key with the same body gives the first job again. Raises Problem 422: `idempotency_mismatch` for the same
     key with another body, `training_set_*`, `model_*`, `pool_unavailable` for what the job cannot use. Raises Problem
@@ -56,6 +61,7 @@ def job_create(
                 training_set=training_set,
                 model=model,
                 upload=upload,
+                pictures=pictures or [],
                 hyperparameters=hyperparameters or {},
                 idempotency_key=idempotency_key,
                 request_sha256=request_sha256,
@@ -79,6 +85,7 @@ def _job_new(
     training_set: TrainingSet | None,
     model: Model | None,
     upload: Upload | None,
+    pictures: list[Upload],
     **values: Any,
 ) -> Job | None:
     """A new job; None when the project has one with this key. Problems are raised before anything of it is written."""
@@ -89,7 +96,10 @@ def _job_new(
     turn = turn_of(project=project, pool_id=pool.pk, kind=kind)
     if kind == Job.Kind.TRAINING:
         budget_check(project, turn.course_turn.limits)
-    training_set = inputs_check(project=project, kind=kind, training_set=training_set, model=model, upload=upload)
+    batch = batch_of(upload, pictures) if kind == Job.Kind.INFERENCE else None
+    training_set = inputs_check(
+        project=project, kind=kind, training_set=training_set, model=model, upload=upload, pictures=pictures
+    )
     inputs_hold(project=project, training_set=training_set, model=model)
     if kind != Job.Kind.EVALUATION:  # handing in is never refused for lack of room
         quota_check(project=project)
@@ -101,7 +111,7 @@ def _job_new(
         training_set=training_set,
         model=model,
         upload=upload,
-        time_limit_seconds=_time_limit(kind, spec.body),
+        time_limit_seconds=BATCH_LIMIT_SECONDS if batch is not None else _time_limit(kind, spec.body),
         turn=turn,
         **values,
     )
@@ -109,6 +119,10 @@ def _job_new(
     Job.objects.bulk_create([job], ignore_conflicts=True)
     if not events_append(project_id=project.pk, job=job, items=[("state", state_data(job))]):
         return None
+    if batch is not None:
+        batch.job = job
+        batch.save(force_insert=True)
+        batch.pictures.set(pictures)
     dispatch_publish(job.pk)
     logger.info("job %s was ordered: %s of project %s in pool %s", job.pk, kind, project.pk, pool.name)
     return job

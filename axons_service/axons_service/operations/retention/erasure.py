@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 from axons_service.compute.models import ComputeUse
 from axons_service.exercises.models import Project
 from axons_service.grading.models import AuditEntry, DeskLink, DeskTask, Review, Submission
-from axons_service.jobs.models import Job, LearnerTurn, Model, Prediction
+from axons_service.jobs.models import Job, LearnerTurn, Model, Prediction, PredictionBatch
 from axons_service.operations.models import IdempotentAnswer
 from axons_service.operations.retention.trash import deletion_queue
 from axons_service.sites.models import Site
@@ -75,6 +75,7 @@ def _project_erase(project: Project) -> int:
     doomed: list[QuerySet[Any]] = [
         Submission.objects.filter(project=project),
         Prediction.objects.filter(job__project=project),
+        PredictionBatch.objects.filter(job__project=project),
         Model.objects.filter(project=project),
         jobs,
         sets,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from axons_service.exercises.models import Project
 from axons_service.jobs.artifacts import model_id
-from axons_service.jobs.models import Checkpoint, Job, Model, Prediction
+from axons_service.jobs.models import Checkpoint, Job, Model, Prediction, PredictionBatch
 from axons_service.jobs.states import TERMINAL
 from axons_service.storage import keys
 from axons_service.training_sets.manifests import blob_hashes, manifest_load
@@ -84,6 +84,7 @@ def project_references(project_id: UUID, pictures: dict[str, frozenset[str]] | N
     models = Model.objects.filter(project=project, purged_at__isnull=True)
     found.models.update(str(pk) for pk in models.values_list("pk", flat=True))
     found.files.update(Checkpoint.objects.filter(job__project=project).values_list("key", flat=True))
-    for files in Prediction.objects.filter(job__project=project).values_list("files", flat=True):
-        found.files.update(file["key"] for file in files)
+    for left in (Prediction, PredictionBatch):
+        for files in left.objects.filter(job__project=project).values_list("files", flat=True):
+            found.files.update(file["key"] for file in files)
     return found

@@ -13,7 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
-from axons_service.jobs.models import Checkpoint, Event, Job, Model, Prediction
+from axons_service.jobs.models import Checkpoint, Event, Job, Model, Prediction, PredictionBatch
 from axons_service.jobs.services import event_append
 from axons_service.jobs.states import TERMINAL
 from axons_service.operations.problems import Problem
@@ -249,6 +249,7 @@ def _give_up(entry: Trash, project: Project) -> None:
     Checkpoint.objects.filter(job__in=jobs).delete()
     Event.objects.filter(job__in=jobs).delete()
     Prediction.objects.filter(job__in=jobs).delete()
+    PredictionBatch.objects.filter(job__in=jobs).delete()
     _queue(project, f"{prefix}jobs/", jobs)
     sets = TrainingSet.objects.filter(trash=entry)
     exports_delete(sets=sets)

@@ -169,6 +169,19 @@ export class Session {
     return job;
   }
 
+  /** The model's answers to many pictures, as a table. */
+  async predictMany(model: string, shown: { archive: string } | { pictures: string[] }): Promise<Job> {
+    const job = await this.act<Job>("predict-many", "job_create", { kind: "inference", model, ...shown });
+    this.store.dispatch({ type: "job", job });
+    this.live?.nudge();
+    return job;
+  }
+
+  /** Where a finished table lies, for a few minutes. */
+  batchFiles(job: string): Promise<{ files: { name: string; bytes: number; url: string }[] }> {
+    return this.api.read(`/jobs/${job}/batch`);
+  }
+
   async cancel(job: string): Promise<void> {
     this.store.dispatch({ type: "job", job: await this.api.handler<Job>("job_cancel", { job }) });
   }
@@ -251,7 +264,7 @@ export class Session {
   }
 
   /** The service's side of sending files. */
-  uploads(purpose: "training_set" | "prediction" | "archive"): UploadService {
+  uploads(purpose: "training_set" | "prediction" | "archive" | "prediction_archive"): UploadService {
     return {
       declare: (files) => this.api.handler("uploads", { files, purpose }, 60),
       confirm: (uploads) => this.api.handler("uploads_confirm", { uploads }, 60),

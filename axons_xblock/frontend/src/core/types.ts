@@ -90,6 +90,8 @@ export interface Budget {
   scope: "course" | "learner" | "exercise"; limit_minutes: number; used_minutes: number; left_minutes: number;
   period: "day" | "week" | "month" | "always"; renewed_on: string | null; state: "ok" | "short" | "used_up"; message: string;
 }
+/** Of an inference on many pictures; the counts are null before it is over. */
+export interface Batch { name: string; pictures: number | null; predicted: number | null; refused: number | null; classes: Record<string, number> | null; seconds?: number | null }
 export interface Job {
   id: string; kind: JobKind; state: JobState; attempt: number;
   training_set: string | null; hyperparameters: Partial<Hyperparameters> | null; model: string | null; prediction: string | null;
@@ -99,6 +101,7 @@ export interface Job {
   failure: Failure | null;
   queue?: Queue | null;
   cancel_requested: boolean;
+  batch?: Batch | null;
 }
 export interface ClassMetrics { label: string; precision: number; recall: number; f1: number; support: number }
 /** Of masks: the picture's `iou`, and no label. */

@@ -112,7 +112,7 @@ function steps(project: ProjectState, set: TrainingSet | null): RailStep[] {
       status: project.models.length > 0 ? t("best so far {accuracy}", { accuracy: percent(best) }) : t("after training"),
     },
     {
-      id: "try", title: t("Try it"), done: project.predictions.length > 0, active: project.jobs.some((job) => job.kind === "inference" && !isTerminal(job.state)),
+      id: "try", title: t("Try it"), done: project.predictions.length > 0 || project.jobs.some((job) => job.batch && job.state === "succeeded"), active: project.jobs.some((job) => job.kind === "inference" && !isTerminal(job.state)),
       status: project.predictions.length > 0 ? tn("{n} picture tried", "{n} pictures tried", project.predictions.length) : t("with your own picture"),
     },
   ];

@@ -14,6 +14,7 @@ import { Button, Empty, Notice, Picture, Problem, ProgressBar, Time } from "../u
 import { FileDrop } from "../ui/filedrop";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
+import { ManyPictures } from "./ManyPictures";
 import { MaskAnswer } from "./MaskAnswer";
 import { ModelChoice } from "./ModelChoice";
 
@@ -102,6 +103,7 @@ export function TryIt() {
           </ul>
         </section>
       ) : null}
+      <ManyPictures />
     </>
   );
 

@@ -3,6 +3,7 @@ import { useRef, useState } from "preact/hooks";
 import { t } from "../core/i18n";
 import { fromDrop, fromFiles, type Picked } from "../core/picking";
 import { sourceOf, type Source } from "../core/sources";
+import { isZip } from "../core/zip";
 import { Button, Icon } from "./basics";
 import { Camera, cameraAvailable, photoInputUseful } from "./camera";
 import { useUid } from "./uid";
@@ -10,13 +11,15 @@ import { useUid } from "./uid";
 interface Props {
   onFiles: (sources: Source[], problems: string[]) => void;
   multiple?: boolean; label: string; compact?: boolean; cameraName?: string;
+  /** Takes a zip that comes alone as it is, instead of the pictures in it. */
+  onZip?: (file: File) => void;
   /** Offers to choose a whole folder instead of the camera. */
   folders?: boolean;
 }
 
 const PICTURES = "image/*,.jpg,.jpeg,.png,.webp,.heic";
 
-export function FileDrop({ onFiles, multiple = true, label, compact = false, cameraName = "camera", folders = false }: Props) {
+export function FileDrop({ onFiles, multiple = true, label, compact = false, cameraName = "camera", folders = false, onZip }: Props) {
   const [over, setOver] = useState(false);
   const [camera, setCamera] = useState(false);
   const [reading, setReading] = useState(false);
@@ -33,9 +36,16 @@ export function FileDrop({ onFiles, multiple = true, label, compact = false, cam
       setReading(false);
     }
   };
+  const whole = (files: FileList | null | undefined): boolean => {
+    const [file] = files ?? [];
+    if (!onZip || !file || files?.length !== 1 || !isZip(file)) return false;
+    onZip(file);
+    return true;
+  };
   const chosen = (event: { currentTarget: HTMLInputElement }) => {
-    void give(fromFiles([...(event.currentTarget.files ?? [])]));
-    event.currentTarget.value = "";
+    const input = event.currentTarget;
+    if (!whole(input.files)) void give(fromFiles([...(input.files ?? [])]));
+    input.value = "";
   };
   return (
     <div class={`ax-drop-holder${compact ? " ax-drop-compact" : ""}`}>
@@ -46,7 +56,7 @@ export function FileDrop({ onFiles, multiple = true, label, compact = false, cam
         onDrop={(event) => {
           event.preventDefault();
           setOver(false);
-          if (event.dataTransfer) void give(fromDrop(event.dataTransfer));
+          if (event.dataTransfer && !whole(event.dataTransfer.files)) void give(fromDrop(event.dataTransfer));
         }}
       >
         {compact ? null : <Icon name={folders ? "folder" : "upload"} size={26} />}

@@ -10,6 +10,7 @@ from typing import Any
 
 from axons_demo.check import pictures
 from axons_demo.check.client import Exercise, HandlerError, Person
+from axons_demo.check.many import looked_at
 from axons_demo.check.watch import stream, until
 from axons_demo.errors import DemoError
 from axons_demo.preparation import OBJECTS
@@ -59,6 +60,8 @@ def run_check(plan: Plan, say: Say) -> str:
         note(results(exercise, job))
     with step("try a picture", say) as note:
         note(predict(exercise, job["model"]))
+    with step("try many pictures at once", say) as note:
+        note(looked_at(exercise, job["model"]))
     with step("hand in", say) as note:
         note(hand_in(exercise, job["model"], findings))
     with step("grade in the grade book", say) as note:
@@ -238,6 +241,6 @@ def marked(person: Person) -> str:
     job = train(exercise, starter["id"], Findings(), epochs=3)
     validation = exercise.read(f"/models/{job['model']}")["metrics"]["validation"]
     expect(set(validation["iou_per_class"]) == set(starter["classes"]), "the result misses classes.")
-    answer = predict(exercise, job["model"])
+    answer = f"{predict(exercise, job['model'])}; {looked_at(exercise, job['model'])}"
     done = scored(exercise, job["model"])
     return f"mean IoU {validation['miou']:.3f}, {done['value']:.3f} on the hidden masks; {answer}"
