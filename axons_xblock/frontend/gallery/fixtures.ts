@@ -129,6 +129,12 @@ export const REVIEWED: Submission = {
   ],
 };
 
+/** What a learner gets while the author keeps scores back: until so many minutes from now, or for good. */
+export function withheld(minutes: number | null, change: Partial<Submission> = {}): Partial<ProjectState> {
+  const submission: Submission = { ...SCORED, value: null, automatic_score: null, score: null, reviews: [], results_withheld: true, ...change };
+  return { submissions: [submission], best_score: null, results_withheld: true, results_at: minutes === null ? null : ago(-minutes) };
+}
+
 export function project(change: Partial<ProjectState> = {}): ProjectState {
   return {
     id: "project-1", exercise: { usage: "block-v1:demo", course: "course-v1:demo" }, spec: SPEC, spec_hash: "h", role: "learner", starter_set: STARTER, training_sets: [], jobs: [], models: [], predictions: [],

@@ -50,6 +50,7 @@ const CASES: Record<string, Case> = {
   "hand-in-grace": student(due(-5, 25)),
   "hand-in-ended": student(due(-120)),
   "hand-in-reopened": student(due(-120, -120, { reopened: true })),
+  "hand-in-withheld": student(f.bundle({ ...history, ...f.withheld(60 * 24 * 3) }, { grade: null })),
   "hand-in-rubric": student(f.bundle({ ...history, spec: { ...f.SPEC, grading: { ...f.SPEC.grading, rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } } as never)),
   "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
   "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),

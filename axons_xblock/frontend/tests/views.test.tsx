@@ -163,6 +163,45 @@ describe("the student's page", () => {
     expect(text()).toContain("Your model is being scored");
   });
 
+  describe("scores that the author keeps back", () => {
+    const opened = (change: object) => f.bundle({ ...history, ...change }, { grade: null });
+
+    it("are nowhere on the page, which says from when on they are", async () => {
+      await show("student", { open: () => ({ body: opened(f.withheld(60)) }) });
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("shown from");
+      await press("Hand in");
+      expect(text()).toContain("Your educator shows scores from");
+      expect(host.querySelector(".ax-headline-number")).toBeNull();
+      expect(text()).not.toContain("A grader will look at it");
+      expect(button("Hand in this model").disabled).toBe(false);
+    });
+
+    it("have no date where they are never shown", async () => {
+      await show("student", { open: () => ({ body: opened(f.withheld(null)) }) });
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("not shown here");
+      await press("Hand in");
+      expect(text()).toContain("Your educator does not show scores in this exercise.");
+    });
+
+    it("do not keep back what is to be done anew", async () => {
+      const reviews = [{ id: "r", score: null, comment: "Add pictures by night.", returns: true, rubric: {}, created_at: f.ago(1) }];
+      await show("student", { open: () => ({ body: opened(f.withheld(60, { returned_at: f.ago(1), reviews })) }) });
+      await press("Hand in");
+      expect(text()).toContain("Your grader gave this back for revision");
+      expect(text()).toContain("Add pictures by night.");
+    });
+
+    it("appear by themselves at their moment", async () => {
+      let now = false;
+      const soon = f.withheld(-0.01);
+      const shown = f.bundle({ ...history, submissions: [f.SCORED], best_score: 0.8 }, { grade: { earned: 8, possible: 10 } });
+      await show("student", { open: () => ({ body: now ? shown : opened(soon) }) });
+      now = true;
+      await until(() => host.querySelector(".ax-facts")!.textContent!.includes("8 / 10"));
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("8 / 10");
+    });
+  });
+
   describe("a due date", () => {
     const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
     const opened = (due: string | null, change = {}, more = {}) => ({ open: () => ({ body: f.bundle({ ...history, closes_at: due, ...change }, { block: { display_name: "Test", weight: 10, due }, ...more }) }) });

@@ -126,6 +126,8 @@ export interface Submission {
   name?: string | null; username?: string | null;
   rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
   lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
+  /** The author keeps scores back: there are none here, nor in the reviews. */
+  results_withheld?: boolean;
 }
 export interface Tries { used: number; max: number | null; left: number | null }
 export interface ProjectState {
@@ -141,6 +143,9 @@ export interface ProjectState {
   closes_at?: string | null;
   /** Whether one more may be handed in after that. */
   reopened?: boolean;
+  /** Whether the author keeps scores from this learner now, and until when; null for good. */
+  results_withheld?: boolean;
+  results_at?: string | null;
 }
 export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
 export type TrashKind = "training_set" | "job" | "model" | "project";
