@@ -40,7 +40,7 @@ def submission_without_results(output: dict[str, Any]) -> dict[str, Any]:
     it was given back for that."""
     asked = [{**review, "score": None, "rubric": {}} for review in output["reviews"] if review["returns"]]
     nothing = dict.fromkeys(("value", "automatic_score", "score", "rubric_score"))
-    return {**output, **nothing, "reviews": asked, "results_withheld": True}
+    return {**output, **nothing, "feedback": "", "reviews": asked, "results_withheld": True}
 
 
 def submission_for_learner(output: dict[str, Any], project: Project) -> dict[str, Any]:

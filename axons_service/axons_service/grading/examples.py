@@ -26,6 +26,7 @@ SCORING_VALUE: dict[str, Any] = {
     "rule": "automatic",
     "rubric_score": None,
     "returned_at": None,
+    "feedback": "Well done. Which class does it still take for another, and why?",
     "results_withheld": False,
     "revision": None,
     "delivered_revision": None,

@@ -163,6 +163,12 @@ describe("the student's page", () => {
     expect(text()).toContain("Your model is being scored");
   });
 
+  it("tells a student what the author says of such a result", async () => {
+    await show("student", { open: () => ({ body: f.bundle({ ...history, submissions: [{ ...f.SCORED, feedback: "Look at the cats." }] }) }) });
+    await press("Hand in");
+    expect(host.querySelector(".ax-feedback")!.textContent).toBe("Look at the cats.");
+  });
+
   describe("scores that the author keeps back", () => {
     const opened = (change: object) => f.bundle({ ...history, ...change }, { grade: null });
 
@@ -197,7 +203,7 @@ describe("the student's page", () => {
       const shown = f.bundle({ ...history, submissions: [f.SCORED], best_score: 0.8 }, { grade: { earned: 8, possible: 10 } });
       await show("student", { open: () => ({ body: now ? shown : opened(soon) }) });
       now = true;
-      await until(() => host.querySelector(".ax-facts")!.textContent!.includes("8 / 10"));
+      await until(() => Boolean(host.querySelector(".ax-facts")?.textContent?.includes("8 / 10")));
       expect(host.querySelector(".ax-facts")!.textContent).toContain("8 / 10");
     });
   });

@@ -38,10 +38,10 @@ export interface Spec {
   compute_minutes_per_learner?: number | null;
   fallback_pools?: string[];
 }
-export interface Threshold { at_least: number; score: number }
+export interface Threshold { at_least: number; score: number; feedback?: string }
 export interface Criterion { id: string; title: string; points: number; help?: string }
 export type Rule = "automatic" | "rubric" | "mixed";
-export interface Grading { metric: string; thresholds: Threshold[]; rule?: Rule; rubric?: Criterion[]; rubric_share?: number }
+export interface Grading { metric: string; thresholds: Threshold[]; between?: "steps" | "line"; feedback?: string; rule?: Rule; rubric?: Criterion[]; rubric_share?: number }
 
 export interface ReportLine { file: string; accepted: boolean; reason: string | null; code: string | null }
 export interface TrainingSet {
@@ -126,6 +126,8 @@ export interface Submission {
   name?: string | null; username?: string | null;
   rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
   lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
+  /** What the author tells whoever scores this. */
+  feedback?: string;
   /** The author keeps scores back: there are none here, nor in the reviews. */
   results_withheld?: boolean;
 }

@@ -185,6 +185,7 @@ function Latest({ project, submission, weight, grade, metric }: { project: Proje
             {grade && grade.earned > 0 ? t("Your grade in the course: {earned} of {possible} points.", { earned: points(grade.earned), possible: points(grade.possible) }) : waits ? t("Not in the grade book yet.") : t("On its way to the grade book.")}</p>
         </div>
       </div>
+      {submission.feedback ? <p class="ax-prewrap ax-feedback"><bdi>{submission.feedback}</bdi></p> : null}
       <RubricPoints submission={submission} />
       <Comments reviews={comments} />
     </section>

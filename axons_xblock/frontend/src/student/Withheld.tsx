@@ -8,7 +8,7 @@ import type { ProjectState } from "../core/types";
 import { Notice } from "../ui/basics";
 
 const LONGEST_TIMER = 2 ** 31 - 1;
-const AFTER = 1500;
+const AFTER = 1000;
 
 /** Asks for everything anew a moment after scores may be seen. */
 export function useAppearance(session: Session, state: State): void {
