@@ -170,6 +170,7 @@ export const LIBRARY: Library = {
 };
 export const STUDIO: StudioData = {
   display_name: "Teach a network to see", weight: 10, instructions: "<p>Train a classifier that tells ten things apart.</p>", spec: SPEC, library: LIBRARY, library_error: null,
+  begun: { runs: 40, handed_in: 12 },
   templates: [
     { name: "a", title: "Transfer learning in ten minutes", description: "Students teach a network that already knows pictures to tell new classes apart, and hand it in.", spec: {} },
     { name: "b", title: "From scratch, then transfer learning", description: "Students train a small network from nothing, then see how much a pretrained one gains.", spec: {} },

@@ -417,6 +417,24 @@ describe("the editor", () => {
     expect(after).toEqual(before);
   });
 
+  it("says what a change affects once students have begun, and nothing before", async () => {
+    await show("studio", { studio_load: () => ({ body: f.STUDIO }), studio_save: () => ({ body: { spec_hash: "h" } }) });
+    await until(() => host.querySelector("form") !== null);
+    expect(text()).toContain("40 runs were made, and 12 students have handed a model in.");
+    expect(text()).not.toContain("If you save this:");
+    await type(host.querySelector<HTMLInputElement>('[data-field="max_tries"]')!, "9");
+    await type(host.querySelector<HTMLInputElement>('[data-field="max_tries"]')!, "9", "input");
+    expect(text()).toContain("If you save this:");
+    expect(text()).toContain("Tries: the new number counts at once");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(text()).not.toContain("If you save this:");
+    block!.destroy();
+    await show("studio", { studio_load: () => ({ body: { ...f.STUDIO, begun: { runs: 0, handed_in: 0 } } }) });
+    await until(() => host.querySelector("form") !== null);
+    expect(text()).not.toContain("Students have begun");
+  });
+
   it("tells Studio when it has saved", async () => {
     const notify = vi.fn();
     await show("studio", { studio_load: () => ({ body: f.STUDIO }), studio_save: () => ({ body: { spec_hash: "h" } }) }, {}, { notify });

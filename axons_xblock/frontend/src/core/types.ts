@@ -178,6 +178,8 @@ export interface Library {
 export interface Template { name: string; title: string; description: string; spec: Partial<Spec> }
 export interface StudioData {
   display_name: string; weight: number; instructions: string; spec: Spec; library: Library | null; library_error: string | null; templates?: Template[];
+  /** What students have done so far: their trainings, and how many of them have handed something in. */
+  begun?: { runs: number; handed_in: number } | null;
 }
 
 export interface Args {

@@ -6,6 +6,7 @@ import { gradingFor, withTask } from "../core/task";
 import { boundOf, parse } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";
 import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
+import { Affects } from "./Affects";
 import { settled } from "./RubricEditor";
 import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TaskSection, TrainingSection, type FormPart } from "./sections";
 
@@ -73,6 +74,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);
+  const [kept, setKept] = useState<Spec>(() => cleaned(completed(data.spec)));
   const form = useRef<HTMLFormElement>(null);
   const part: FormPart = {
     spec, library: data.library, errors: error?.fields ?? {},
@@ -95,6 +97,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
     try {
       await api.handler("studio_save", { display_name: name, weight: parse(weight), instructions, spec: ready });
       setSaved(true);
+      setKept(ready);
       runtime.notify?.("save", { state: "start", message: t("Saving") });
       runtime.notify?.("save", { state: "end" });
     } catch (failure) {
@@ -154,6 +157,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
         </>
       ) : <ChecksSection {...part} />}
       <ComputeSection {...part} />
+      <Affects begun={data.begun} before={kept} after={cleaned(spec)} />
       <div class="ax-save-bar">
         <div class="ax-grow" role="status">{saved ? t("Saved.") : null}</div>
         <Button look="quiet" onClick={() => runtime.notify?.("cancel", {})}>{t("Cancel")}</Button>
