@@ -20,6 +20,7 @@ _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
         r"/uploads",
+        r"/leaderboard",
         r"/training-sets/{id}(/images|/report)?",
         r"/exports/{id}",
         r"/jobs/{id}(/metrics)?",

@@ -31,7 +31,15 @@ __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for
 
 REQUIRED = ("version", "kind", "task", "own_pictures", "pool", "time_limit_minutes")
 REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
-OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner", "fallback_pools")
+OPTIONAL = (
+    "starter_set",
+    "hidden_test_set",
+    "model",
+    "grading",
+    "leaderboard",
+    "compute_minutes_per_learner",
+    "fallback_pools",
+)
 MAX_COMPUTE_MINUTES = 100_000
 MAX_FALLBACK_POOLS = 5
 
@@ -81,6 +89,9 @@ def spec_check(body: object) -> list[FieldError]:
         findings.add("pool", "Pool must be the name of a pool.")
     if body.get("fallback_pools") is not None:
         _check_fallback_pools(findings, body)
+    findings.choice("leaderboard", body, (True, False), "Leaderboard must be true or false.")
+    if body.get("leaderboard") is True and body.get("grading") is None:
+        findings.add("leaderboard", "A leaderboard needs grading: it ranks what is handed in.")
     findings.whole("time_limit_minutes", body, "Time limit", 1, 240)
     findings.whole("max_tries", body, "Maximum number of tries", 0, 1000)
     if body.get("compute_minutes_per_learner") is not None:

@@ -169,6 +169,30 @@ describe("the student's page", () => {
     expect(host.querySelector(".ax-feedback")!.textContent).toBe("Look at the cats.");
   });
 
+  describe("a leaderboard", () => {
+    const board = { metric: "accuracy", results_withheld: false, learners: 57, own: { place: 12, value: 0.81 }, places: [{ place: 1, value: 0.97, is_own: false }, { place: 2, value: 0.95, is_own: false }] };
+    const open = () => ({ body: f.bundle({ ...history, submissions: [f.SCORED], spec: { ...f.SPEC, leaderboard: true } }) });
+    const read = (answer: unknown) => (body: Body) => ({ body: body["path"] === "/leaderboard" ? answer : { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } });
+
+    it("shows the first places and one's own below them, and nobody's name", async () => {
+      await show("student", { open, read: read(board) });
+      await press("Hand in");
+      await until(() => text().includes("Leaderboard"));
+      expect(text()).toContain("You are in place 12 of 57.");
+      expect([...host.querySelectorAll(".ax-leaderboard tbody tr")].map((row) => row.textContent)).toEqual(["197%", "295%", "1281%you"]);
+    });
+
+    it("is not there while scores are kept back, nor where the author wants none", async () => {
+      await show("student", { open, read: read({ ...board, results_withheld: true, learners: 0, own: null, places: [] }) });
+      await press("Hand in");
+      expect(text()).not.toContain("Leaderboard");
+      block!.destroy();
+      await show("student", { open: () => ({ body: f.bundle({ ...history, submissions: [f.SCORED] }) }), read: read(board) });
+      await press("Hand in");
+      expect(text()).not.toContain("Leaderboard");
+    });
+  });
+
   describe("scores that the author keeps back", () => {
     const opened = (change: object) => f.bundle({ ...history, ...change }, { grade: null });
 

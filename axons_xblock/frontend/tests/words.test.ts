@@ -117,6 +117,11 @@ describe("grading", () => {
     const none = { ...grading, between: undefined, feedback: undefined };
     expect(Object.keys(JSON.parse(JSON.stringify(cleaned({ ...SPEC, grading: none }).grading)))).toEqual(["metric", "thresholds"]);
   });
+  it("says nothing of a leaderboard that is not wished, or that nothing is handed in for", () => {
+    expect(cleaned({ ...SPEC, leaderboard: true }).leaderboard).toBe(true);
+    expect("leaderboard" in cleaned({ ...SPEC, leaderboard: false })).toBe(false);
+    expect("leaderboard" in cleaned({ ...SPEC, leaderboard: true, grading: null })).toBe(false);
+  });
   it("takes points between 0 and the weight only", () => {
     expect(pointsMistake("11", 10)).toBe("Points must be a number between 0 and 10.");
     expect(pointsMistake("-1", 10)).not.toBeNull();

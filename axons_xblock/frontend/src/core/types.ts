@@ -35,6 +35,7 @@ export interface Spec {
   time_limit_minutes: number;
   max_tries: number;
   grading: Grading | null;
+  leaderboard?: boolean;
   compute_minutes_per_learner?: number | null;
   fallback_pools?: string[];
 }
@@ -149,6 +150,7 @@ export interface ProjectState {
   results_withheld?: boolean;
   results_at?: string | null;
 }
+export interface Leaderboard { metric: string; results_withheld: boolean; learners: number; own: { place: number; value: number } | null; places: { place: number; value: number; is_own: boolean }[] }
 export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
 export type TrashKind = "training_set" | "job" | "model" | "project";
 export interface TrashEntry {

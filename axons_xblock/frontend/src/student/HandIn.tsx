@@ -12,6 +12,7 @@ import { Thresholds } from "../ui/thresholds";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
 import { DueNotice, useDue } from "./DueDate";
+import { Leaderboard } from "./Leaderboard";
 import { WithheldNotice } from "./Withheld";
 
 function Criteria({ rubric }: { rubric: Criterion[] }) {
@@ -94,6 +95,7 @@ export function HandIn() {
           <Problem error={submit.error} />
         </section>
       )}
+      {project.spec.leaderboard ? <Leaderboard changes={submissions.map((each) => each.state).join()} /> : null}
       {submissions.length > 1 ? <History submissions={submissions} /> : null}
     </>
   );

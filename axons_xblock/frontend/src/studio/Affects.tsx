@@ -25,6 +25,7 @@ export function affected(before: Spec, after: Spec): string[] {
   if (differs("hidden_test_set")) sentences.push(t("Hidden test set: scores that were given were measured on the earlier set, and stay; they cannot be regraded on the new one."));
   if (differs("grading")) sentences.push(t("Points: scores that were given stay. To score what was handed in by the new rule, press Regrade all at the graders’ desk; it shows first what would change."));
   if (differs("max_tries")) sentences.push(t("Tries: the new number counts at once, for everyone; tries that were used stay used."));
+  if (differs("leaderboard")) sentences.push(t("Leaderboard: it counts what was handed in before, too."));
   return sentences;
 }
 

@@ -12,7 +12,7 @@ import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSecti
 
 /** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
 export function cleaned(wished: Spec): Spec {
-  return withoutFallbacks(withKind(wished));
+  return withoutContest(withoutFallbacks(withKind(wished)));
 }
 
 /** No second choice of machine is said by saying nothing: older specs stay the same, to the letter. The pool itself is none. */
@@ -20,6 +20,12 @@ function withoutFallbacks(spec: Spec): Spec {
   const { fallback_pools, ...rest } = spec;
   const others = (fallback_pools ?? []).filter((name) => name !== spec.pool);
   return others.length > 0 ? { ...rest, fallback_pools: others } : rest;
+}
+
+/** No leaderboard is said by saying nothing, and there is none without a grade. */
+function withoutContest(spec: Spec): Spec {
+  const { leaderboard, ...rest } = spec;
+  return leaderboard && spec.grading ? { ...rest, leaderboard } : rest;
 }
 
 function withKind(wished: Spec): Spec {
@@ -46,7 +52,7 @@ export function completed(spec: Spec): Spec {
 /** A template as changes of the spec: what it leaves open stays as it was chosen, unless it belongs to another task. */
 export function templated(spec: Spec, template: Partial<Spec>): Partial<Spec> {
   const kept = { ...spec, ...withTask(spec, template.task ?? spec.task) };
-  return { ...template, starter_set: template.starter_set ?? kept.starter_set, hidden_test_set: template.hidden_test_set ?? kept.hidden_test_set, model: template.model ?? kept.model };
+  return { leaderboard: false, ...template, starter_set: template.starter_set ?? kept.starter_set, hidden_test_set: template.hidden_test_set ?? kept.hidden_test_set, model: template.model ?? kept.model };
 }
 
 export function Studio({ args, runtime, element }: { args: Args; runtime: Runtime; element: unknown }) {
