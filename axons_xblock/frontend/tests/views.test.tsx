@@ -198,6 +198,7 @@ describe("the student's page", () => {
 
     it("are nowhere on the page, which says from when on they are", async () => {
       await show("student", { open: () => ({ body: opened(f.withheld(60)) }) });
+      await until(() => host.querySelector(".ax-facts") !== null);
       expect(host.querySelector(".ax-facts")!.textContent).toContain("shown from");
       await press("Hand in");
       expect(text()).toContain("Your educator shows scores from");
@@ -208,6 +209,7 @@ describe("the student's page", () => {
 
     it("have no date where they are never shown", async () => {
       await show("student", { open: () => ({ body: opened(f.withheld(null)) }) });
+      await until(() => host.querySelector(".ax-facts") !== null);
       expect(host.querySelector(".ax-facts")!.textContent).toContain("not shown here");
       await press("Hand in");
       expect(text()).toContain("Your educator does not show scores in this exercise.");
