@@ -129,6 +129,11 @@ export const REVIEWED: Submission = {
   ],
 };
 
+export const LEADERBOARD = {
+  metric: "accuracy", results_withheld: false, learners: 57, own: { place: 12, value: 0.886 },
+  places: [0.975, 0.96, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.905, 0.9].map((value, i) => ({ place: i === 2 ? 2 : i + 1, value, is_own: false })),
+};
+
 /** What a learner gets while the author keeps scores back: until so many minutes from now, or for good. */
 export function withheld(minutes: number | null, change: Partial<Submission> = {}): Partial<ProjectState> {
   const submission: Submission = { ...SCORED, value: null, automatic_score: null, score: null, reviews: [], results_withheld: true, ...change };
