@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from axons_xblock import compat
@@ -41,14 +42,25 @@ def identity_of(block: Any, site: str) -> Identity:
         raise Problem(401, "login_required", gettext_noop("Log in and enrol in this course to use this exercise."))
     else:
         learner = viewer.anonymous_id
-    deadline = compat.deadline(block)
+    deadline, results_from = compat.deadline(block), _results_from(block)
     return Identity(
         learner=learner,
         course=compat.course_id(block),
         usage=compat.usage_id(block),
         role=role(block),
         closes=int(deadline.closes.timestamp()) if deadline else None,
+        results_from=int(results_from.timestamp()) if results_from else None,
     )
+
+
+def results_hidden(block: Any) -> bool:
+    """Whether the author keeps scores from the viewer now. The service decides for all that it shows."""
+    results_from = _results_from(block)
+    return results_from is not None and datetime.now(UTC) <= results_from
+
+
+def _results_from(block: Any) -> datetime | None:
+    return compat.results_from(block) if role(block) == "learner" else None
 
 
 def author_id(site: str, user_id: object) -> str:

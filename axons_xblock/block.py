@@ -12,7 +12,7 @@ from xblock.fields import Float, Integer, Scope, String
 from xblock.scorable import ScorableXBlockMixin, Score
 from xblock.utils.settings import XBlockWithSettingsMixin
 
-from axons_xblock import compat, deskpage, views
+from axons_xblock import access, compat, deskpage, views
 from axons_xblock.errors import Problem, gettext_noop
 from axons_xblock.handlers import Json, answer, json_handler, json_response
 from axons_xblock.handlers.desk import DeskAPI
@@ -195,7 +195,7 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     @XBlock.handler
     def student_view_user_state(self, request: Any, suffix: str = "") -> Response:
         """For mobile apps: the learner's own grade."""
-        score = self.get_score() if self.has_submitted_answer() else None
+        score = self.shown_score()
         return json_response(
             {
                 "grade": {"earned": score.raw_earned, "possible": score.raw_possible} if score else None,
@@ -291,6 +291,10 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def get_score(self) -> Score:
         """The learner's score in points."""
         return Score(raw_earned=(self.score or 0.0) * self.max_score(), raw_possible=self.max_score())
+
+    def shown_score(self) -> Score | None:
+        """The learner's score as they may see it: None before the first, and while the author keeps it back."""
+        return None if access.results_hidden(self) or not self.has_submitted_answer() else self.get_score()
 
     def set_score(self, score: Score) -> None:
         """Keep a score that the LMS sets when staff override one; its scale is its own."""

@@ -256,13 +256,34 @@ def deadline(block: Any) -> Deadline | None:
     these fields. An individual extension or a CCX's date is in `due` already: the LMS reads it, for whom the block is
     bound to, through field data that look for overrides first (edx_when, lms/djangoapps/courseware/field_overrides.py).
     """
+    return None if getattr(block, "self_paced", False) or in_studio(block) else _dates(block)
+
+
+def _dates(block: Any) -> Deadline | None:
     due = getattr(block, "due", None)
-    if not isinstance(due, datetime) or getattr(block, "self_paced", False) or in_studio(block):
+    if not isinstance(due, datetime):
         return None
     if due.tzinfo is None:
         due = due.replace(tzinfo=UTC)
     grace = getattr(block, "graceperiod", None)
     return Deadline(due, due + grace if isinstance(grace, timedelta) else due)
+
+
+NEVER = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+
+
+def results_from(block: Any) -> datetime | None:
+    """From when on learners may see what their work scored: None for always, NEVER for not at all.
+
+    The rule is `ShowCorrectness.correctness_available` of xmodule/graders.py, over the field that
+    xmodule/modulestore/inheritance.py gives every block of a course; like the problem block's, it ends with the grace
+    period, in a self-paced course too. A value that is not known there shows.
+    """
+    wish = getattr(block, "show_correctness", "")
+    if wish in ("never", "never_but_include_grade"):
+        return NEVER
+    dates = _dates(block) if wish == "past_due" else None
+    return dates.closes if dates else None
 
 
 # --- Language -------------------------------------------------------------------------------------------------------

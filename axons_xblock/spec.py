@@ -104,6 +104,7 @@ def templates() -> list[dict[str, Any]]:
     own["architectures"] = ["efficientnet_lite0"]
     own["hyperparameters"]["epochs"] = {"min": 1, "max": 30, "default": 15}
     baseline = default_spec() | {"grading": {"metric": "accuracy", "thresholds": copy.deepcopy(_STEPS)}, "max_tries": 5}
+    baseline["leaderboard"] = True
     scratch = default_spec() | {"grading": copy.deepcopy(_GRADING)}
     scratch["architectures"] = ["small_cnn", "efficientnet_lite0"]
     scratch["hyperparameters"]["epochs"] = {"min": 1, "max": 60, "default": 30}

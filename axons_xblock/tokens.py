@@ -32,6 +32,7 @@ class Identity:
     usage: str
     role: str  # learner | grader | author
     closes: int | None = None  # when handing in ends for them, in seconds since 1970; None for never
+    results_from: int | None = None  # from when on they see scores; None for always, the year 9999 for never
 
 
 def mint(config: Config, identity: Identity) -> str:
@@ -45,6 +46,7 @@ def mint(config: Config, identity: Identity) -> str:
         "usage": identity.usage,
         "role": identity.role,
         "closes": identity.closes,
+        "results_from": identity.results_from,
         "iat": now,
         "exp": now + LIFETIME_SECONDS,
         "jti": uuid.uuid4().hex,

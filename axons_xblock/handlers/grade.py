@@ -14,6 +14,7 @@ from axons_xblock.tokens import verify_callback
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
+GRADE_BOOK = "grade_book"  # of the service's answer to an opening: it may tell what the learner is not to see yet
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,11 @@ class GradeAPI:
 
     @staticmethod
     def newest(bundle: Json) -> Grade | None:
-        """The grade that the service's submissions amount to: the best score, at the highest revision."""
+        """The grade that the grade book should have. Of an older service: what its submissions amount to, the best
+        score at the highest revision."""
+        if GRADE_BOOK in bundle:
+            grade = bundle[GRADE_BOOK]
+            return None if grade is None else Grade(int(grade["revision"]), float(grade["score"]))
         project = bundle["project"]
         scored = [
             submission
@@ -113,6 +118,8 @@ class GradeAPI:
 
 def _delivered(bundle: Json) -> int:
     """The highest revision that this LMS has accepted before."""
+    if GRADE_BOOK in bundle:
+        return int((bundle[GRADE_BOOK] or {}).get("delivered_revision") or 0)
     submissions = bundle["project"].get("submissions") or []
     return max((int(submission.get("delivered_revision") or 0) for submission in submissions), default=0)
 

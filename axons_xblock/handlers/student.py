@@ -10,7 +10,7 @@ from typing import Any
 from axons_xblock import access, compat, events
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
-from axons_xblock.handlers.grade import GradeAPI
+from axons_xblock.handlers.grade import GRADE_BOOK, GradeAPI
 from axons_xblock.service import API
 
 log = logging.getLogger(__name__)
@@ -20,6 +20,7 @@ _READABLE = [
     re.compile(pattern.format(id=_ID))
     for pattern in (
         r"/uploads",
+        r"/leaderboard",
         r"/training-sets/{id}(/images|/report)?",
         r"/exports/{id}",
         r"/jobs/{id}(/metrics|/batch)?",
@@ -44,10 +45,11 @@ class StudentAPI:
         """Register the exercise and the viewer's project; everything that the page needs to begin."""
         bundle = self._open_project()
         GradeAPI(self.block).reconcile(bundle)
+        bundle.pop(GRADE_BOOK, None)
         self._note_tried_model(bundle)
         role = access.role(self.block)
         deadline = compat.deadline(self.block)
-        score = self.block.get_score() if self.block.has_submitted_answer() else None
+        score = self.block.shown_score()
         return {
             **bundle,
             "user": {"role": role, "can_grade": role == "grader"},

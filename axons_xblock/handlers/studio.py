@@ -38,11 +38,20 @@ class StudioAPI:
             "spec": self.block.effective_spec(),
             "library": library,
             "library_error": library_error,
+            "begun": self._begun() if library is not None else None,
             "templates": [
                 {**template, "title": gettext(template["title"]), "description": gettext(template["description"])}
                 for template in templates()
             ],
         }
+
+    def _begun(self) -> Json | None:
+        """What students have done here so far, which a change does not reach; None where the service does not say."""
+        try:
+            overview = access.client_of(self.block).get("/overview")
+        except Problem:
+            return None
+        return {"runs": overview["runs"], "handed_in": overview["standings"].get("handed_in", 0)}
 
     def save(self, data: Json) -> Json:
         """Save all or nothing; raises 422 with the fields at fault."""

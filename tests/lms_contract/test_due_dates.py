@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from xblock.core import XBlockMixin
 from xblock.field_data import FieldData
-from xblock.fields import Boolean, DateTime, JSONField, Scope, ScopeIds
+from xblock.fields import Boolean, DateTime, JSONField, Scope, ScopeIds, String
 from xblock.runtime import DictKeyValueStore, KvsFieldData
 
 from axons_xblock.block import AxonsXBlock
@@ -29,6 +29,7 @@ class InheritableFieldsMixin(XBlockMixin):
     due = DateTime(scope=Scope.settings)
     graceperiod = Timedelta(scope=Scope.settings)
     self_paced = Boolean(default=False, scope=Scope.settings)
+    show_correctness = String(default="always", scope=Scope.settings)
 
 
 class InACourse(InheritableFieldsMixin, AxonsXBlock):  # type: ignore[misc]

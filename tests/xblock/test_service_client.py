@@ -62,7 +62,7 @@ def test_no_name_and_no_address_reaches_the_service(service: TrainingService) ->
     service.answer("GET", "/api/v1/jobs/1", {})
     client(service.url).get("/jobs/1")
 
-    whom_and_where = {"sub", "course", "usage", "role", "closes"}
+    whom_and_where = {"sub", "course", "usage", "role", "closes", "results_from"}
     assert set(service.received[0].claims) == {"iss", "aud", "iat", "exp", "jti"} | whom_and_where
 
 

@@ -284,6 +284,7 @@ def test_an_unconfigured_site_says_what_is_missing() -> None:
     [
         "/training-sets/1",
         "/training-sets/1/images",
+        "/leaderboard",
         "/jobs/1",
         "/jobs/1/metrics",
         "/jobs/1/batch",

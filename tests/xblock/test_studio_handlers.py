@@ -85,6 +85,13 @@ def test_load_gives_the_exercise_the_library_and_templates(service: TrainingServ
     assert service.received[0].claims["role"] == "author"
 
 
+def test_load_says_what_students_have_done_so_that_a_change_can_say_what_it_affects(service: TrainingService) -> None:
+    service.answer("GET", "/api/v1/library", LIBRARY)
+    assert call(studio_block(service), "studio_load").json["begun"] is None, "an older service does not say"
+    service.answer("GET", "/api/v1/overview", {"runs": 40, "standings": {"handed_in": 12, "opened": 3}})
+    assert call(studio_block(service), "studio_load").json["begun"] == {"runs": 40, "handed_in": 12}
+
+
 def test_without_the_service_the_editor_opens_and_says_why_it_is_bare() -> None:
     answer = call(make_block(user=GRACE, runtime=StudioRuntime), "studio_load").json
 

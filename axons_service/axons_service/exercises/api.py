@@ -15,6 +15,7 @@ from axons_service.exercises import selectors, services
 from axons_service.exercises.architectures import ARCHITECTURES
 from axons_service.exercises.serializers import BundleSerializer, LibrarySerializer, ProjectStateSerializer, SpecField
 from axons_service.exercises.state import project_state
+from axons_service.grading.selectors import grade_book
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
@@ -60,6 +61,7 @@ class ProjectOpenView(APIView):
             "read_token_expires_at": token.expires_at.isoformat(),
             "api_url": base,
             "stream_url": f"{base}/projects/{project.pk}/stream",
+            "grade_book": grade_book(project),
         }
         return Response(bundle)
 

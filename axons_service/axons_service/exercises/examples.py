@@ -49,6 +49,8 @@ PROJECT_VALUE: dict[str, Any] = {
     "closes_at": v.LATER,
     "reopened": False,
     "best_score": 1.0,
+    "results_withheld": False,
+    "results_at": None,
     "budget": None,
     "cursor": 4711,
     "supplied_model": None,
@@ -79,6 +81,7 @@ OPERATIONS = {
                 "read_token_expires_at": "2026-11-27T08:10:00+00:00",
                 "api_url": "https://axons.example.org/api/v1",
                 "stream_url": f"https://axons.example.org/api/v1/projects/{v.PROJECT}/stream",
+                "grade_book": {"revision": 3, "score": 1.0, "delivered_revision": 3},
             }
         },
         problems=("callback_host_not_registered", "spec_invalid"),

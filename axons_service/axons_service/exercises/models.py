@@ -46,6 +46,11 @@ class Project(models.Model):
     closes_at = models.DateTimeField(
         null=True, blank=True, help_text="when handing in ends by the LMS: due date and grace, a learner's own if any"
     )
+    results_from = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text="from when on the learner sees scores, by the LMS; empty for always, the year 9999 for never",
+    )
     last_compute_at = models.DateTimeField(null=True, blank=True, help_text="fairness: least recent compute first")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -60,7 +60,11 @@ class ProjectStateSerializer(Shape):
     reopened = serializers.BooleanField(
         help_text="whether one more may be handed in after that: the last was given back, or lost by our fault"
     )
-    best_score = serializers.FloatField(allow_null=True, help_text="0 to 1")
+    best_score = serializers.FloatField(allow_null=True, help_text="0 to 1; null while the author keeps it back")
+    results_withheld = serializers.BooleanField(help_text="whether the author keeps scores from this learner now")
+    results_at = serializers.DateTimeField(
+        allow_null=True, help_text="when that ends; null for never, and where nothing is kept back"
+    )
     budget = BudgetSerializer(allow_null=True, help_text="the scarcest limit of compute; null when there is none")
     cursor = serializers.IntegerField(help_text="id of the last event that this state includes")
     supplied_model = ModelSerializer(allow_null=True)
@@ -68,6 +72,14 @@ class ProjectStateSerializer(Shape):
         child=serializers.UUIDField(), help_text="all runs ever, oldest first: a run's number is its place here"
     )
     storage = StorageSerializer()
+
+
+class GradeBookSerializer(Shape):
+    """A learner's grade as the LMS should have it, scores that its learner may not see yet included."""
+
+    revision = serializers.IntegerField(help_text="the newest; an LMS applies only a higher one than it has")
+    score = serializers.FloatField(help_text="0 to 1")
+    delivered_revision = serializers.IntegerField(allow_null=True, help_text="the newest that the LMS has accepted")
 
 
 class BundleSerializer(Shape):
@@ -78,6 +90,9 @@ class BundleSerializer(Shape):
     read_token_expires_at = serializers.DateTimeField()
     api_url = serializers.URLField()
     stream_url = serializers.URLField()
+    grade_book = GradeBookSerializer(
+        allow_null=True, help_text="for the LMS alone, which passes it on to no browser; null before the first grade"
+    )
 
 
 class LibrarySetSerializer(Shape):

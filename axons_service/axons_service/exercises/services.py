@@ -50,20 +50,28 @@ def project_open(*, caller: Caller, spec_body: Any, callback_url: str) -> Projec
         "spec": spec,
         "callback_url": callback_url or project.callback_url,
         "is_staff": project.is_staff or caller.is_staff,  # staff who look on as a learner does are staff all the same
+        **_dates(caller),
     }
-    if caller.knows_deadline:
-        newest["closes_at"] = caller.closes_at
     if any(getattr(project, name) != value for name, value in newest.items()):
         Project.objects.filter(pk=project.pk).update(**newest)
     return Project.objects.select_related("exercise__site", "spec", "allowance").get(pk=project.pk)
 
 
-def project_deadline_note(*, project: Project, caller: Caller) -> Project:
-    """Keep what the LMS says now of when the caller's work is due; an older XBlock says nothing and changes nothing."""
-    if caller.knows_deadline and project.closes_at != caller.closes_at:
-        project.closes_at = caller.closes_at
-        project.save(update_fields=["closes_at"])
+def project_dates_note(*, project: Project, caller: Caller) -> Project:
+    """Keep what the LMS says now of when the caller's work is due and their scores are seen."""
+    changed = {name: value for name, value in _dates(caller).items() if getattr(project, name) != value}
+    for name, value in changed.items():
+        setattr(project, name, value)
+    if changed:
+        project.save(update_fields=list(changed))
     return project
+
+
+def _dates(caller: Caller) -> dict[str, Any]:
+    """What the LMS says of them; an older XBlock says nothing and changes nothing."""
+    dates = {"closes_at": (caller.knows_deadline, caller.closes_at)}
+    dates["results_from"] = (caller.knows_results, caller.results_from)
+    return {name: value for name, (known, value) in dates.items() if known}
 
 
 def callback_check(*, site: Site, url: str) -> None:

@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 from axons_service.exercises import architectures
-from axons_service.exercises.findings import Findings, is_share
+from axons_service.exercises.findings import Findings
+from axons_service.exercises.grading_rules import check_grading, without_feedback
 from axons_service.exercises.hyperparameters import (
     AUGMENTATION,
     CHOICES,
@@ -23,7 +24,6 @@ from axons_service.exercises.hyperparameters import (
     hyperparameters_validate,
     number,
 )
-from axons_service.exercises.rubrics import check_rubric
 from axons_service.exercises.task_types import CLASSIFICATION, METRICS, SEGMENTATION, Task
 from axons_service.operations.problems import FieldError, Problem
 
@@ -31,10 +31,17 @@ __all__ = ["hyperparameters_validate", "spec_canonical", "spec_check", "spec_for
 
 REQUIRED = ("version", "kind", "task", "own_pictures", "pool", "time_limit_minutes")
 REQUIRED_FOR_TRAINING = ("architectures", "hyperparameters", "max_tries")
-OPTIONAL = ("starter_set", "hidden_test_set", "model", "grading", "compute_minutes_per_learner", "fallback_pools")
+OPTIONAL = (
+    "starter_set",
+    "hidden_test_set",
+    "model",
+    "grading",
+    "leaderboard",
+    "compute_minutes_per_learner",
+    "fallback_pools",
+)
 MAX_COMPUTE_MINUTES = 100_000
 MAX_FALLBACK_POOLS = 5
-MAX_THRESHOLDS = 20
 
 
 def spec_canonical(body: dict[str, Any]) -> bytes:
@@ -53,8 +60,12 @@ def spec_problem(errors: list[FieldError]) -> Problem:
 
 
 def spec_for_role(body: dict[str, Any], *, is_staff: bool) -> dict[str, Any]:
-    """The spec as this person may see it: a learner is not told which hidden test set there is."""
-    return body if is_staff else {key: value for key, value in body.items() if key != "hidden_test_set"}
+    """The spec as this person may see it: a learner is told neither which hidden test set there is, nor beforehand what
+    is said of a result."""
+    if is_staff:
+        return body
+    shown = {key: value for key, value in body.items() if key != "hidden_test_set"}
+    return shown if shown.get("grading") is None else {**shown, "grading": without_feedback(shown["grading"])}
 
 
 def spec_check(body: object) -> list[FieldError]:
@@ -78,6 +89,9 @@ def spec_check(body: object) -> list[FieldError]:
         findings.add("pool", "Pool must be the name of a pool.")
     if body.get("fallback_pools") is not None:
         _check_fallback_pools(findings, body)
+    findings.choice("leaderboard", body, (True, False), "Leaderboard must be true or false.")
+    if body.get("leaderboard") is True and body.get("grading") is None:
+        findings.add("leaderboard", "A leaderboard needs grading: it ranks what is handed in.")
     findings.whole("time_limit_minutes", body, "Time limit", 1, 240)
     findings.whole("max_tries", body, "Maximum number of tries", 0, 1000)
     if body.get("compute_minutes_per_learner") is not None:
@@ -118,7 +132,7 @@ def _check_training(findings: Findings, body: dict[str, Any]) -> None:
     if "hyperparameters" in body:
         _check_hyperparameters(findings, body["hyperparameters"])
     if body.get("grading") is not None:
-        _check_grading(findings, body["grading"], METRICS[SEGMENTATION if _marks(body) else CLASSIFICATION])
+        check_grading(findings, body["grading"], METRICS[SEGMENTATION if _marks(body) else CLASSIFICATION])
         if body.get("hidden_test_set") is None:
             findings.add("hidden_test_set", "Grading needs a hidden test set.")
 
@@ -197,35 +211,3 @@ def _check_order(findings: Findings, path: str, title: str, limits: dict[str, fl
 
 def _marks(body: dict[str, Any]) -> bool:
     return bool(body.get("task") == SEGMENTATION)
-
-
-def _check_grading(findings: Findings, grading: object, metrics: tuple[str, ...]) -> None:
-    if not isinstance(grading, dict):
-        findings.add("grading", "Grading must be an object or null.")
-        return
-    needed = ("metric", "thresholds")
-    findings.keys("grading", grading, needed, (*needed, "rule", "rubric", "rubric_share"))
-    check_rubric(findings, grading)
-    if "metric" in grading and grading["metric"] not in metrics:
-        findings.add("grading.metric", f"The metric must be one of {', '.join(metrics)}.")
-    thresholds = grading.get("thresholds", [{"at_least": 0, "score": 0}])
-    if not isinstance(thresholds, list) or not 1 <= len(thresholds) <= MAX_THRESHOLDS:
-        findings.add("grading.thresholds", f"Grading needs 1 to {MAX_THRESHOLDS} thresholds.")
-        return
-    before: dict[str, float] | None = None
-    for index, threshold in enumerate(thresholds):
-        path = f"grading.thresholds.{index}"
-        if not isinstance(threshold, dict):
-            findings.add(path, "A threshold needs at_least and score.")
-            return
-        findings.keys(path, threshold, ("at_least", "score"), ("at_least", "score"))
-        for key in ("at_least", "score"):
-            if key in threshold and not is_share(threshold[key]):
-                findings.add(f"{path}.{key}", "This must be a number between 0 and 1.")
-                return
-        if set(threshold) >= {"at_least", "score"}:
-            if before is not None and threshold["at_least"] <= before["at_least"]:
-                findings.add(f"{path}.at_least", "Thresholds must rise from one to the next.")
-            if before is not None and threshold["score"] < before["score"]:
-                findings.add(f"{path}.score", "A higher threshold must not give a lower score.")
-            before = threshold

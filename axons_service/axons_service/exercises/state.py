@@ -4,6 +4,7 @@ from typing import Any
 
 from axons_service.compute.budgets import budgets_of
 from axons_service.compute.schemas import budget_output
+from axons_service.exercises import results
 from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import supplied_model
 from axons_service.exercises.specs import spec_for_role
@@ -32,6 +33,9 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
     budgets = budgets_of(project)
     submissions = project_submissions(project)
     closes_at = deadlines.closes_at(project)
+    hidden = not caller.is_staff and results.results_hidden(project)
+    shown = [submission_output(submission, is_staff=caller.is_staff) for submission in submissions]
+    results_at = results.results_at(project) if hidden else None
     return {
         "id": str(project.pk),
         "exercise": {"usage": project.exercise.usage_key, "course": project.exercise.course_key},
@@ -43,12 +47,14 @@ def project_state(project: Project, caller: Caller) -> dict[str, Any]:
         "jobs": jobs_output(jobs.project_jobs(project)),
         "models": [model_output(model) for model in jobs.project_models(project)],
         "predictions": [prediction_output(prediction) for prediction in jobs.project_predictions(project)],
-        "submissions": [submission_output(submission, is_staff=caller.is_staff) for submission in submissions],
+        "submissions": [results.submission_without_results(each) for each in shown] if hidden else shown,
         "tries": {"used": tries.used, "max": tries.allowed, "left": tries.left},
         "extended_until": tries.extended_until.isoformat() if tries.extended_until else None,
         "closes_at": closes_at.isoformat() if closes_at else None,
         "reopened": deadlines.reopens(submissions),
-        "best_score": tries.best_score,
+        "best_score": None if hidden else tries.best_score,
+        "results_withheld": hidden,
+        "results_at": results_at.isoformat() if results_at and results_at != results.NEVER else None,
         "budget": budget_output(budgets[0]) if budgets else None,
         "cursor": cursor,
         "supplied_model": model_output(supplied) if supplied is not None else None,

@@ -10,9 +10,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from axons_service.exercises.results import submission_for_learner
 from axons_service.exercises.selectors import own_project
-from axons_service.exercises.services import project_deadline_note
+from axons_service.exercises.services import project_dates_note
 from axons_service.grading import desk, reviews, selectors, services
+from axons_service.grading.models import Submission
 from axons_service.grading.serializers import SubmissionSerializer, submission_output
 from axons_service.operations.cursors import CURSOR, LIMIT, PageSerializer, page_query
 from axons_service.operations.etags import IF_MATCH_HEADER, if_match_check
@@ -101,13 +103,13 @@ class SubmissionsView(APIView):
         data = self.InputSerializer(data=request.data)
         data.is_valid(raise_exception=True)
         submission, created = services.submission_create(
-            project=project_deadline_note(project=own_project(caller), caller=caller),
+            project=project_dates_note(project=own_project(caller), caller=caller),
             model_id=data.validated_data["model"],
             idempotency_key=key,
             request_sha256=request_sha256(request.data),
         )
         shown = selectors.submission_for(caller, submission.pk)
-        return Response(submission_output(shown, is_staff=caller.is_staff), status=201 if created else 200)
+        return Response(_as_seen_by(caller, shown), status=201 if created else 200)
 
 
 class SubmissionsSearchView(APIView):
@@ -154,7 +156,7 @@ class SubmissionView(APIView):
         """Your own submission, or for staff any of the same exercise."""
         caller = caller_of(request)
         submission = selectors.submission_for(caller, submission_id)
-        return Response(submission_output(submission, is_staff=caller.is_staff))
+        return Response(_as_seen_by(caller, submission))
 
 
 class ReviewsView(APIView):
@@ -213,6 +215,11 @@ class ReviewsView(APIView):
             caller=caller, submission_id=submission_id, idempotency_key=key, **data.validated_data
         )
         return Response(submission_output(submission, is_staff=True), status=201)
+
+
+def _as_seen_by(caller: Caller, submission: Submission) -> dict[str, Any]:
+    output = submission_output(submission, is_staff=caller.is_staff)
+    return output if caller.is_staff else submission_for_learner(output, submission.project)
 
 
 def _same_exercise(caller: Caller, usage: str | None) -> None:

@@ -26,6 +26,8 @@ SCORING_VALUE: dict[str, Any] = {
     "rule": "automatic",
     "rubric_score": None,
     "returned_at": None,
+    "feedback": "Well done. Which class does it still take for another, and why?",
+    "results_withheld": False,
     "revision": None,
     "delivered_revision": None,
 }
@@ -153,6 +155,18 @@ OPERATIONS = {
         ),
     ),
     "submissions_read": Operation(answers={200: SUBMISSION_VALUE}),
+    "leaderboard": Operation(
+        answers={
+            200: {
+                "metric": "accuracy",
+                "results_withheld": False,
+                "learners": 57,
+                "own": {"place": 12, "value": 0.8125},
+                "places": [{"place": 1, "value": 0.97, "is_own": False}, {"place": 2, "value": 0.95, "is_own": False}],
+            }
+        },
+        problems=("no_leaderboard", "project_not_open"),
+    ),
     "reviews_create": Operation(
         request={"score": 0.8, "comment": "The cats are well chosen."},
         answers={201: REVIEWED_VALUE},

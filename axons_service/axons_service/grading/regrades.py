@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+from axons_service.exercises.grading_rules import threshold_score
 from axons_service.exercises.models import Project, Spec
 from axons_service.grading.delivery import grade_queue
 from axons_service.grading.models import AuditEntry, DeskTask, Submission
-from axons_service.grading.scoring import final_score, rubric_of, threshold_score
+from axons_service.grading.scoring import final_score, rubric_of
 from axons_service.grading.services import submissions_tell
 
 SHOWN = 200

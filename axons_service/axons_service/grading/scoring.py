@@ -18,12 +18,6 @@ def rubric_of(body: dict[str, Any]) -> list[dict[str, Any]]:
     return list((body.get("grading") or {}).get("rubric") or [])
 
 
-def threshold_score(grading: dict[str, Any], value: float) -> float:
-    """The score 0..1 that the spec's thresholds give for a metric's value: that of the highest threshold reached."""
-    reached = [threshold["score"] for threshold in grading["thresholds"] if value >= threshold["at_least"]]
-    return float(max(reached, default=0.0))
-
-
 def rubric_score(rubric: list[dict[str, Any]], given: dict[str, dict[str, Any]]) -> float:
     """The share of a rubric's points that a grader gave, 0..1."""
     total = sum(criterion["points"] for criterion in rubric)

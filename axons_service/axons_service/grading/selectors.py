@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -51,6 +52,16 @@ def best_score(project: Project) -> float | None:
     return best
 
 
+def grade_book(project: Project) -> dict[str, Any] | None:
+    """The learner's grade as the LMS should have it: newest `revision`, its `score` 0..1, and which the LMS took."""
+    rows = GradeDelivery.objects.filter(project=project)
+    newest = rows.order_by("-revision").values("revision", "score").first()
+    if newest is None:
+        return None
+    delivered = rows.filter(state=GradeDelivery.State.DELIVERED).aggregate(newest=Max("revision"))["newest"]
+    return {**newest, "delivered_revision": delivered}
+
+
 def submissions() -> QuerySet[Submission]:
     """Submissions with all that `submission_output` needs, in two queries however many there are."""
     own = GradeDelivery.objects.filter(submission=OuterRef("pk")).order_by("-revision").values("revision")[:1]
@@ -61,7 +72,7 @@ def submissions() -> QuerySet[Submission]:
     )
     reviews = Prefetch("reviews", queryset=Review.objects.order_by("created_at", "id"))
     annotated = Submission.objects.annotate(newest_revision=Subquery(own), project_delivered=Subquery(delivered))
-    return annotated.select_related("project", "job", "spec").prefetch_related(reviews)
+    return annotated.select_related("project__allowance", "job", "spec").prefetch_related(reviews)
 
 
 def project_submissions(project: Project, *, limit: int = 50) -> list[Submission]:

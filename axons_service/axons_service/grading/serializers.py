@@ -5,6 +5,7 @@ from typing import Any
 from django.utils import timezone
 from rest_framework import serializers
 
+from axons_service.exercises.grading_rules import threshold_feedback
 from axons_service.exercises.rubrics import RULES
 from axons_service.grading.models import Review, Submission
 from axons_service.grading.scoring import needs_review, rubric_of, rule_of
@@ -57,6 +58,12 @@ class SubmissionSerializer(serializers.Serializer[Any]):
     rule = serializers.ChoiceField(choices=RULES, help_text="how its spec comes to a score")
     rubric_score = serializers.FloatField(allow_null=True)
     returned_at = serializers.DateTimeField(allow_null=True, help_text="given back for revision")
+    feedback = serializers.CharField(
+        help_text="what the author tells whoever scores this, by its spec; empty for nothing"
+    )
+    results_withheld = serializers.BooleanField(
+        help_text="whether the author keeps scores from learners now: then they are null, and reviews tell none"
+    )
     needs_review = serializers.BooleanField(required=False, help_text="for staff")
     overridden = serializers.BooleanField(required=False, help_text="for staff")
     lock = LockSerializer(required=False, allow_null=True, help_text="for staff")
@@ -92,6 +99,8 @@ def submission_output(submission: Submission, *, is_staff: bool = False) -> dict
         "reviews": [_review_output(review, is_staff) for review in submission.reviews.all()],
         "created_at": submission.created_at.isoformat(),
         "failure": None,
+        "feedback": threshold_feedback(submission.spec.body["grading"], submission.value),
+        "results_withheld": False,
         "rubric": rubric_of(submission.spec.body),
         "rule": rule_of(submission.spec.body),
         "rubric_score": submission.rubric_score,

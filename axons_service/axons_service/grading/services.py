@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from axons_service.exercises.grading_rules import threshold_score
 from axons_service.exercises.models import Project
 from axons_service.exercises.task_types import classes_agree
 from axons_service.grading import selectors
@@ -14,7 +15,7 @@ from axons_service.grading.deadlines import hand_in_check
 from axons_service.grading.delivery import grade_queue
 from axons_service.grading.duplicates import fingerprints
 from axons_service.grading.models import Submission
-from axons_service.grading.scoring import final_score, threshold_score
+from axons_service.grading.scoring import final_score
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs.models import Job, Model
 from axons_service.jobs.services import event_append, job_create

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from axons_service.grading import api, desk_api, tasks_api
+from axons_service.grading.leaderboard_api import LeaderboardView
 
 urlpatterns = [
     path("submissions", api.SubmissionsView.as_view(), name="submissions"),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("submissions/<uuid:submission_id>/lock", desk_api.LockView.as_view(), name="submission-lock"),
     path("submissions/<uuid:submission_id>/allowance", desk_api.AllowanceView.as_view(), name="submission-allowance"),
     path("submissions/<uuid:submission_id>/notes", desk_api.NotesView.as_view(), name="submission-notes"),
+    path("leaderboard", LeaderboardView.as_view(), name="leaderboard"),
     path("desk/regrade-preview", tasks_api.RegradePreviewView.as_view(), name="regrade-preview"),
     path("desk/tasks", tasks_api.DeskTasksView.as_view(), name="desk-tasks"),
     path("desk/tasks/<uuid:task_id>", tasks_api.DeskTaskView.as_view(), name="desk-task"),

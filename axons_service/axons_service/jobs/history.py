@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from axons_service.exercises.results import results_withhold
 from axons_service.jobs.archive import archived_events, archived_log, log_text
 from axons_service.jobs.models import Archive, Event, Job
 from axons_service.jobs.serializers import event_output
@@ -22,7 +23,8 @@ def events_after(project_id: UUID, after: int, limit: int) -> list[dict[str, Any
 
     Raises Problem 503 when some of them are in an object store that does not answer.
     """
-    rows = Event.objects.filter(project_id=project_id, pk__gt=after).exclude(HIDDEN).order_by("pk")[:limit]
+    rows = list(Event.objects.filter(project_id=project_id, pk__gt=after).exclude(HIDDEN).order_by("pk")[:limit])
+    results_withhold(rows)
     found = {event.pk: event_output(event) for event in rows}
     archives = Archive.objects.filter(project_id=project_id, last_event__gt=after, job__purged_at__isnull=True)
     archives = archives.order_by("first_event")

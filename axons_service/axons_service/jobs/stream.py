@@ -20,6 +20,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from rest_framework.utils.encoders import JSONEncoder
 
+from axons_service.exercises.results import results_withhold
 from axons_service.jobs.asynchronous import in_thread, run_in
 from axons_service.jobs.history import STAFF_KINDS, events_after
 from axons_service.jobs.models import Event, Job
@@ -188,7 +189,9 @@ def _new_events(position: int, gaps: list[Gap]) -> list[Event]:
             wanted |= Q(pk__range=(gap.first, gap.last))
         found += events.filter(wanted)[:TAIL_ROWS]
         wanted = Q(pk__in=[])
-    return sorted(found, key=lambda event: event.pk)[:TAIL_ROWS]
+    page = sorted(found, key=lambda event: event.pk)[:TAIL_ROWS]
+    results_withhold(page)
+    return page
 
 
 def _is_hidden(event: Event) -> bool:

@@ -58,6 +58,7 @@ CODES: dict[str, Code] = {
     "token_read_only": Code(403, "Token only reads", "Make changes through the course page."),
     "no_batch": Code(404, "One picture only", "Ask for the prediction of this job."),
     "no_hidden_test_set": Code(404, "No hidden test set", "Name one in the exercise's settings."),
+    "no_leaderboard": Code(404, "No leaderboard", "Ask the author, who may switch it on in the exercise's settings."),
     "not_found": Code(404, "Nothing here", "Check the address and whether it is yours."),
     "nothing_to_compare": Code(404, "No hidden test set", "This training set is compared with no hidden test set."),
     "project_not_open": Code(404, "Exercise not opened yet", "Reload the page: POST projects/open comes first."),

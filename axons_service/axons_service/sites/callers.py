@@ -27,6 +27,8 @@ class Caller:
     project: UUID | None = None
     knows_deadline: bool = False  # whether the LMS said when this person's work is due; older XBlocks do not
     closes_at: datetime | None = None  # when handing in ends for this person by the LMS; None for never
+    knows_results: bool = False  # whether the LMS said when this person sees scores; older XBlocks do not
+    results_from: datetime | None = None  # from when on they do; None for always, the year 9999 for never
 
     @property
     def is_staff(self) -> bool:

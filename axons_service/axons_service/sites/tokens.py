@@ -178,16 +178,27 @@ def _caller(site: Site, claims: dict[str, Any], project: UUID | None = None) -> 
         role = Role(claims["role"])
     except ValueError as error:
         raise Problem(401, "token_claims", "The token's role must be learner, grader, author or site.") from error
-    known, closes_at = "closes" in claims, _closes_at(claims.get("closes"))
-    return Caller(site, claims["sub"], role, claims["course"], claims["usage"], project, known, closes_at)
+    return Caller(
+        site,
+        claims["sub"],
+        role,
+        claims["course"],
+        claims["usage"],
+        project,
+        knows_deadline="closes" in claims,
+        closes_at=_moment(claims, "closes"),
+        knows_results="results_from" in claims,
+        results_from=_moment(claims, "results_from"),
+    )
 
 
-def _closes_at(seconds: object) -> datetime | None:
-    """The claim `closes`: seconds since 1970, or null where handing in never ends."""
+def _moment(claims: dict[str, Any], name: str) -> datetime | None:
+    """A claim of whole seconds since 1970, or null: where handing in never ends, where scores are always seen."""
+    seconds = claims.get(name)
     if seconds is None:
         return None
     if not isinstance(seconds, int) or isinstance(seconds, bool) or not 0 <= seconds <= LAST_SECOND:
-        raise Problem(401, "token_claims", "The token's closes must be whole seconds since 1970, or null.")
+        raise Problem(401, "token_claims", f"The token's {name} must be whole seconds since 1970, or null.")
     return datetime.fromtimestamp(seconds, UTC)
 
 

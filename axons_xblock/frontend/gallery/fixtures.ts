@@ -133,6 +133,17 @@ export const REVIEWED: Submission = {
   ],
 };
 
+export const LEADERBOARD = {
+  metric: "accuracy", results_withheld: false, learners: 57, own: { place: 12, value: 0.886 },
+  places: [0.975, 0.96, 0.96, 0.95, 0.94, 0.93, 0.92, 0.91, 0.905, 0.9].map((value, i) => ({ place: i === 2 ? 2 : i + 1, value, is_own: false })),
+};
+
+/** What a learner gets while the author keeps scores back: until so many minutes from now, or for good. */
+export function withheld(minutes: number | null, change: Partial<Submission> = {}): Partial<ProjectState> {
+  const submission: Submission = { ...SCORED, value: null, automatic_score: null, score: null, reviews: [], results_withheld: true, ...change };
+  return { submissions: [submission], best_score: null, results_withheld: true, results_at: minutes === null ? null : ago(-minutes) };
+}
+
 export function project(change: Partial<ProjectState> = {}): ProjectState {
   return {
     id: "project-1", exercise: { usage: "block-v1:demo", course: "course-v1:demo" }, spec: SPEC, spec_hash: "h", role: "learner", starter_set: STARTER, training_sets: [], jobs: [], models: [], predictions: [],
@@ -168,6 +179,7 @@ export const LIBRARY: Library = {
 };
 export const STUDIO: StudioData = {
   display_name: "Teach a network to see", weight: 10, instructions: "<p>Train a classifier that tells ten things apart.</p>", spec: SPEC, library: LIBRARY, library_error: null,
+  begun: { runs: 40, handed_in: 12 },
   templates: [
     { name: "a", title: "Transfer learning in ten minutes", description: "Students teach a network that already knows pictures to tell new classes apart, and hand it in.", spec: {} },
     { name: "b", title: "From scratch, then transfer learning", description: "Students train a small network from nothing, then see how much a pretrained one gains.", spec: {} },

@@ -51,6 +51,11 @@ const CASES: Record<string, Case> = {
   "hand-in-grace": student(due(-5, 25)),
   "hand-in-ended": student(due(-120)),
   "hand-in-reopened": student(due(-120, -120, { reopened: true })),
+  "hand-in-withheld": student(f.bundle({ ...history, ...f.withheld(60 * 24 * 3) }, { grade: null })),
+  "hand-in-contest": student(
+    f.bundle({ ...history, submissions: [{ ...f.SCORED, feedback: "Good. Which two classes does it still take for each other, and what do their pictures share?" }], best_score: 0.8, tries: { used: 1, max: 3, left: 2 }, spec: { ...f.SPEC, leaderboard: true, grading: { ...f.SPEC.grading!, between: "line" } } }, { grade: { earned: 8, possible: 10 } }),
+    { read: (body) => ok(body["path"] === "/leaderboard" ? f.LEADERBOARD : read(String(body["path"]), (body["query"] ?? {}) as Record<string, string>)) },
+  ),
   "hand-in-rubric": student(f.bundle({ ...history, spec: { ...f.SPEC, grading: { ...f.SPEC.grading, rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } } as never)),
   "hand-in-scoring": student(f.bundle({ ...history, submissions: [{ ...f.SCORED, state: "scoring", value: null, score: null, automatic_score: null }] })),
   "hand-in-reviewed": student(f.bundle({ ...history, submissions: [f.REVIEWED, { ...f.SCORED, id: "sub-0", model: "model-1", value: 0.59, score: 0.5, automatic_score: 0.5, created_at: f.ago(50) }], tries: { used: 2, max: 3, left: 1 }, best_score: 0.9 }, { grade: { earned: 9, possible: 10 } })),
@@ -72,6 +77,7 @@ const CASES: Record<string, Case> = {
   "staff-long": student(f.bundle(history, { user: { role: "grader", can_grade: true } }), { staff_desk: (body) => ok(f.desk(body, f.DESK_LIST.map((each) => ({ ...each, name: LONG })))), staff_leakage: () => ok({ results: [], next: null }) }),
   "desk": { view: "desk", open: () => ok(f.bundle(history, { user: { role: "grader", can_grade: true } })), more: { staff_desk: (body) => ok(f.desk(body)), staff_leakage: () => ok({ results: [f.LEAK], next: null }), staff_hidden: (body) => ok({ set: { ...f.STARTER, id: "set-hidden", name: "Everyday objects, hidden", kind: "hidden", image_count: 400 }, ...(read("/images", body as Record<string, string>) as object) }) } },
   "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
+  "studio-line": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.SPEC, leaderboard: true, grading: { metric: "accuracy", between: "line", feedback: "Look at the mistakes first.", thresholds: [{ at_least: 0.5, score: 0.5, feedback: "Half way." }, { at_least: 0.9, score: 1, feedback: "Well done." }] } } }) } },
   "studio-rubric": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.STUDIO.spec, grading: { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }], rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } }) } },
   "studio-errors": {
     view: "studio",

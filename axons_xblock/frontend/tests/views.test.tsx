@@ -163,6 +163,77 @@ describe("the student's page", () => {
     expect(text()).toContain("Your model is being scored");
   });
 
+  it("tells a student what the author says of such a result", async () => {
+    await show("student", { open: () => ({ body: f.bundle({ ...history, submissions: [{ ...f.SCORED, feedback: "Look at the cats." }] }) }) });
+    await press("Hand in");
+    expect(host.querySelector(".ax-feedback")!.textContent).toBe("Look at the cats.");
+  });
+
+  describe("a leaderboard", () => {
+    const board = { metric: "accuracy", results_withheld: false, learners: 57, own: { place: 12, value: 0.81 }, places: [{ place: 1, value: 0.97, is_own: false }, { place: 2, value: 0.95, is_own: false }] };
+    const open = () => ({ body: f.bundle({ ...history, submissions: [f.SCORED], spec: { ...f.SPEC, leaderboard: true } }) });
+    const read = (answer: unknown) => (body: Body) => ({ body: body["path"] === "/leaderboard" ? answer : { events: [], cursor: 0, train: [], validation: [], resources: [], images: [], next: null } });
+
+    it("shows the first places and one's own below them, and nobody's name", async () => {
+      await show("student", { open, read: read(board) });
+      await press("Hand in");
+      await until(() => text().includes("Leaderboard"));
+      expect(text()).toContain("You are in place 12 of 57.");
+      expect([...host.querySelectorAll(".ax-leaderboard tbody tr")].map((row) => row.textContent)).toEqual(["197%", "295%", "1281%you"]);
+    });
+
+    it("is not there while scores are kept back, nor where the author wants none", async () => {
+      await show("student", { open, read: read({ ...board, results_withheld: true, learners: 0, own: null, places: [] }) });
+      await press("Hand in");
+      expect(text()).not.toContain("Leaderboard");
+      block!.destroy();
+      await show("student", { open: () => ({ body: f.bundle({ ...history, submissions: [f.SCORED] }) }), read: read(board) });
+      await press("Hand in");
+      expect(text()).not.toContain("Leaderboard");
+    });
+  });
+
+  describe("scores that the author keeps back", () => {
+    const opened = (change: object) => f.bundle({ ...history, ...change }, { grade: null });
+
+    it("are nowhere on the page, which says from when on they are", async () => {
+      await show("student", { open: () => ({ body: opened(f.withheld(60)) }) });
+      await until(() => host.querySelector(".ax-facts") !== null);
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("shown from");
+      await press("Hand in");
+      expect(text()).toContain("Your educator shows scores from");
+      expect(host.querySelector(".ax-headline-number")).toBeNull();
+      expect(text()).not.toContain("A grader will look at it");
+      expect(button("Hand in this model").disabled).toBe(false);
+    });
+
+    it("have no date where they are never shown", async () => {
+      await show("student", { open: () => ({ body: opened(f.withheld(null)) }) });
+      await until(() => host.querySelector(".ax-facts") !== null);
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("not shown here");
+      await press("Hand in");
+      expect(text()).toContain("Your educator does not show scores in this exercise.");
+    });
+
+    it("do not keep back what is to be done anew", async () => {
+      const reviews = [{ id: "r", score: null, comment: "Add pictures by night.", returns: true, rubric: {}, created_at: f.ago(1) }];
+      await show("student", { open: () => ({ body: opened(f.withheld(60, { returned_at: f.ago(1), reviews })) }) });
+      await press("Hand in");
+      expect(text()).toContain("Your grader gave this back for revision");
+      expect(text()).toContain("Add pictures by night.");
+    });
+
+    it("appear by themselves at their moment", async () => {
+      let now = false;
+      const soon = f.withheld(-0.01);
+      const shown = f.bundle({ ...history, submissions: [f.SCORED], best_score: 0.8 }, { grade: { earned: 8, possible: 10 } });
+      await show("student", { open: () => ({ body: now ? shown : opened(soon) }) });
+      now = true;
+      await until(() => Boolean(host.querySelector(".ax-facts")?.textContent?.includes("8 / 10")));
+      expect(host.querySelector(".ax-facts")!.textContent).toContain("8 / 10");
+    });
+  });
+
   describe("a due date", () => {
     const at = (minutes: number) => new Date(Date.now() + minutes * 60_000).toISOString();
     const opened = (due: string | null, change = {}, more = {}) => ({ open: () => ({ body: f.bundle({ ...history, closes_at: due, ...change }, { block: { display_name: "Test", weight: 10, due }, ...more }) }) });
@@ -370,6 +441,24 @@ describe("the editor", () => {
     const [before, ticked, after] = sent("studio_save").map((body) => (body["spec"] as { hyperparameters: Body }).hyperparameters);
     expect(ticked).toEqual({ ...before, patience: { min: 0, max: 20, default: 0 }, optimizer: { allowed: ["adamw"], default: "adamw" } });
     expect(after).toEqual(before);
+  });
+
+  it("says what a change affects once students have begun, and nothing before", async () => {
+    await show("studio", { studio_load: () => ({ body: f.STUDIO }), studio_save: () => ({ body: { spec_hash: "h" } }) });
+    await until(() => host.querySelector("form") !== null);
+    expect(text()).toContain("40 runs were made, and 12 students have handed a model in.");
+    expect(text()).not.toContain("If you save this:");
+    await type(host.querySelector<HTMLInputElement>('[data-field="max_tries"]')!, "9");
+    await type(host.querySelector<HTMLInputElement>('[data-field="max_tries"]')!, "9", "input");
+    expect(text()).toContain("If you save this:");
+    expect(text()).toContain("Tries: the new number counts at once");
+    host.querySelector("form")!.dispatchEvent(new Event("submit", { bubbles: true, cancelable: true }));
+    await wait();
+    expect(text()).not.toContain("If you save this:");
+    block!.destroy();
+    await show("studio", { studio_load: () => ({ body: { ...f.STUDIO, begun: { runs: 0, handed_in: 0 } } }) });
+    await until(() => host.querySelector("form") !== null);
+    expect(text()).not.toContain("Students have begun");
   });
 
   it("tells Studio when it has saved", async () => {

@@ -107,6 +107,21 @@ describe("grading", () => {
   it("gives the best step that is reached", () => {
     expect([0.2, 0.5, 0.85, 0.9, 1].map((value) => scoreFor(SPEC.grading!, value))).toEqual([0, 0.5, 0.8, 1, 1]);
   });
+  it("gives a part of the way to the next step where the author wishes so", () => {
+    const grading = { metric: "accuracy", between: "line" as const, thresholds: [{ at_least: 0.9, score: 0.8 }, { at_least: 0.5, score: 0.4 }] };
+    expect([0.49, 0.5, 0.7, 0.9, 1].map((value) => Number(scoreFor(grading, value).toFixed(6)))).toEqual([0, 0.4, 0.6, 0.8, 0.8]);
+  });
+  it("sends what an author writes between and beside the steps, and no word for nothing", () => {
+    const grading = { metric: "accuracy", between: "line" as const, feedback: "Look again.", thresholds: [{ at_least: 0.5, score: 1, feedback: "Well done." }] };
+    expect(cleaned({ ...SPEC, grading }).grading).toEqual(grading);
+    const none = { ...grading, between: undefined, feedback: undefined };
+    expect(Object.keys(JSON.parse(JSON.stringify(cleaned({ ...SPEC, grading: none }).grading)))).toEqual(["metric", "thresholds"]);
+  });
+  it("says nothing of a leaderboard that is not wished, or that nothing is handed in for", () => {
+    expect(cleaned({ ...SPEC, leaderboard: true }).leaderboard).toBe(true);
+    expect("leaderboard" in cleaned({ ...SPEC, leaderboard: false })).toBe(false);
+    expect("leaderboard" in cleaned({ ...SPEC, leaderboard: true, grading: null })).toBe(false);
+  });
   it("takes points between 0 and the weight only", () => {
     expect(pointsMistake("11", 10)).toBe("Points must be a number between 0 and 10.");
     expect(pointsMistake("-1", 10)).not.toBeNull();

@@ -9,9 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axons_service.exercises.grading_rules import threshold_score
 from axons_service.grading import services
 from axons_service.grading.models import GradeDelivery, Review, Submission
-from axons_service.grading.scoring import threshold_score
 from axons_service.jobs.models import Event, Job, Model
 from axons_service.operations.problems import Problem
 from tests.service import builders
@@ -246,10 +246,12 @@ def test_the_staff_list_is_paged_and_costs_a_constant_number_of_queries(course: 
 shares = st.floats(0, 1)
 
 
-@given(st.lists(st.tuples(shares, shares), min_size=1, max_size=8), shares, shares)
-def test_a_higher_metric_never_scores_lower(pairs: list[tuple[float, float]], one: float, other: float) -> None:
+@given(st.lists(st.tuples(shares, shares), min_size=1, max_size=8), shares, shares, st.sampled_from(["steps", "line"]))
+def test_a_higher_metric_never_scores_lower(
+    pairs: list[tuple[float, float]], one: float, other: float, between: str
+) -> None:
     at_least, scores = sorted(pair[0] for pair in pairs), sorted(pair[1] for pair in pairs)
     thresholds = [{"at_least": a, "score": s} for a, s in zip(at_least, scores, strict=True)]
     low, high = sorted([one, other])
-    grading = {"thresholds": thresholds}
+    grading = {"thresholds": thresholds, "between": between}
     assert 0 <= threshold_score(grading, low) <= threshold_score(grading, high) <= 1

@@ -129,6 +129,7 @@ export class Session {
 
   /** The grade reaches the LMS a moment after the score: ask for it until it is there. */
   private async followGrade(): Promise<void> {
+    if (this.store.state.project?.results_withheld) return;
     const before = this.store.state.grade?.earned;
     for (const wait of [800, 2000, 4000, 8000, 15000]) {
       await sleep(wait);

@@ -71,7 +71,7 @@ export function reduce(state: State, action: Action): State {
         ...next,
         title: bundle.block?.display_name ?? state.title,
         weight: bundle.block?.weight ?? state.weight,
-        grade: bundle.grade ?? state.grade,
+        grade: bundle.grade === undefined ? state.grade : bundle.grade,
         canGrade: bundle.user?.can_grade ?? state.canGrade,
         due: bundle.block?.due ?? null,
         ahead: bundle.now ? bundle.now * 1000 - Date.now() : state.ahead,

@@ -35,13 +35,14 @@ export interface Spec {
   time_limit_minutes: number;
   max_tries: number;
   grading: Grading | null;
+  leaderboard?: boolean;
   compute_minutes_per_learner?: number | null;
   fallback_pools?: string[];
 }
-export interface Threshold { at_least: number; score: number }
+export interface Threshold { at_least: number; score: number; feedback?: string }
 export interface Criterion { id: string; title: string; points: number; help?: string }
 export type Rule = "automatic" | "rubric" | "mixed";
-export interface Grading { metric: string; thresholds: Threshold[]; rule?: Rule; rubric?: Criterion[]; rubric_share?: number }
+export interface Grading { metric: string; thresholds: Threshold[]; between?: "steps" | "line"; feedback?: string; rule?: Rule; rubric?: Criterion[]; rubric_share?: number }
 
 export interface ReportLine { file: string; accepted: boolean; reason: string | null; code: string | null }
 export interface TrainingSet {
@@ -129,6 +130,10 @@ export interface Submission {
   name?: string | null; username?: string | null;
   rubric?: Criterion[]; rule?: Rule; rubric_score?: number | null; returned_at?: string | null; needs_review?: boolean; overridden?: boolean;
   lock?: { grader: string; grader_name?: string; until: string } | null; duplicates?: string[];
+  /** What the author tells whoever scores this. */
+  feedback?: string;
+  /** The author keeps scores back: there are none here, nor in the reviews. */
+  results_withheld?: boolean;
 }
 export interface Tries { used: number; max: number | null; left: number | null }
 export interface ProjectState {
@@ -144,7 +149,11 @@ export interface ProjectState {
   closes_at?: string | null;
   /** Whether one more may be handed in after that. */
   reopened?: boolean;
+  /** Whether the author keeps scores from this learner now, and until when; null for good. */
+  results_withheld?: boolean;
+  results_at?: string | null;
 }
+export interface Leaderboard { metric: string; results_withheld: boolean; learners: number; own: { place: number; value: number } | null; places: { place: number; value: number; is_own: boolean }[] }
 export interface Storage { used_bytes: number; quota_bytes: number | null; trash_bytes: number; level: "ok" | "near" | "full"; message: string | null }
 export type TrashKind = "training_set" | "job" | "model" | "project";
 export interface TrashEntry {
@@ -174,6 +183,8 @@ export interface Library {
 export interface Template { name: string; title: string; description: string; spec: Partial<Spec> }
 export interface StudioData {
   display_name: string; weight: number; instructions: string; spec: Spec; library: Library | null; library_error: string | null; templates?: Template[];
+  /** What students have done so far: their trainings, and how many of them have handed something in. */
+  begun?: { runs: number; handed_in: number } | null;
 }
 
 export interface Args {

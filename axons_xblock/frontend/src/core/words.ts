@@ -100,9 +100,15 @@ export function progressSentence(progress: Progress): string {
   return `${phaseWord(progress.phase)}: ${amount}`;
 }
 
-/** The share of the points that a value earns: the best threshold it reaches. */
+/** The share of the points that a value earns: the best threshold it reaches, or with a line a part of the way to the next. */
 export function scoreFor(grading: Grading, value: number): number {
-  return grading.thresholds.reduce((best, each) => (value >= each.at_least && each.score > best ? each.score : best), 0);
+  const steps = [...grading.thresholds].sort((a, b) => a.at_least - b.at_least);
+  const place = steps.filter((each) => value >= each.at_least).length - 1;
+  const low = steps[place];
+  const high = steps[place + 1];
+  if (!low) return 0;
+  if (grading.between !== "line" || !high) return low.score;
+  return low.score + ((value - low.at_least) / (high.at_least - low.at_least)) * (high.score - low.score);
 }
 
 export function took(job: Job): string {

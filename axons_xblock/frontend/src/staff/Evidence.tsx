@@ -89,6 +89,7 @@ export function SpecFacts({ spec, hash }: { spec: Spec; hash: string }) {
         <div><dt>{t("Spec")}</dt><dd><code dir="ltr" title={hash}>{hash.slice(0, 12)}</code></dd></div>
       </dl>
       {spec.grading ? <ul>{spec.grading.thresholds.map((each) => <li key={each.at_least}>{t("{metric} of {value} or more: {score} of the points", { metric: metricName(spec.grading?.metric ?? ""), value: percent(each.at_least), score: percent(each.score, 0) })}</li>)}</ul> : null}
+      {spec.grading?.between === "line" ? <p class="ax-hint">{t("Between two of them the points rise evenly.")}</p> : null}
     </details>
   );
 }

@@ -5,13 +5,15 @@ import { hiddenShare, howGraded } from "../core/grading";
 import { t, tn } from "../core/i18n";
 import { useAsk } from "../core/session";
 import { figure } from "../core/task";
-import type { Criterion, Submission } from "../core/types";
+import type { Criterion, ProjectState, Review, Submission } from "../core/types";
 import { hyperparameterSummary, metricName, modelName, runName } from "../core/words";
 import { Button, Empty, Notice, Problem, ProgressBar, Time } from "../ui/basics";
 import { Thresholds } from "../ui/thresholds";
 import { useUid } from "../ui/uid";
 import { useDesk } from "./context";
 import { DueNotice, useDue } from "./DueDate";
+import { Leaderboard } from "./Leaderboard";
+import { WithheldNotice } from "./Withheld";
 
 function Criteria({ rubric }: { rubric: Criterion[] }) {
   const whole = rubric.reduce((sum, each) => sum + each.points, 0);
@@ -56,7 +58,7 @@ export function HandIn() {
       )}
       {grading.rubric?.length ? <Criteria rubric={grading.rubric} /> : null}
 
-      {submissions.length > 0 ? <Latest submission={submissions[0]!} weight={state.weight} grade={state.grade} metric={grading.metric} /> : null}
+      {submissions.length > 0 ? <Latest project={project} submission={submissions[0]!} weight={state.weight} grade={state.grade} metric={grading.metric} /> : null}
 
       {due ? <DueNotice due={due} now={now} /> : null}
       {project.models.length === 0 ? (
@@ -93,6 +95,7 @@ export function HandIn() {
           <Problem error={submit.error} />
         </section>
       )}
+      {project.spec.leaderboard ? <Leaderboard changes={submissions.map((each) => each.state).join()} /> : null}
       {submissions.length > 1 ? <History submissions={submissions} /> : null}
     </>
   );
@@ -109,7 +112,7 @@ export function HandIn() {
                 <tr key={each.id}>
                   <th scope="row">{runName(project, project.models.find((one) => one.id === each.model)?.job ?? null)}</th>
                   <td class="ax-num">{each.value === null ? "–" : percent(each.value)}</td>
-                  <td class="ax-num">{each.score === null ? <span class={`ax-badge ax-badge-${each.state}`}>{each.state === "scoring" ? t("scoring…") : t("not scored")}</span> : t("{points} of {weight}", { points: points(each.score * state.weight), weight: points(state.weight) })}</td>
+                  <td class="ax-num">{each.score === null ? <span class={`ax-badge ax-badge-${each.state}`}>{each.state === "scoring" ? t("scoring…") : each.state === "scored" && each.results_withheld ? t("handed in") : t("not scored")}</span> : t("{points} of {weight}", { points: points(each.score * state.weight), weight: points(state.weight) })}</td>
                   <td><Time value={each.created_at} /></td>
                 </tr>
               ))}
@@ -150,7 +153,7 @@ function Tries({ used, max, left }: { used: number; max: number | null; left: nu
   );
 }
 
-function Latest({ submission, weight, grade, metric }: { submission: Submission; weight: number; grade: { earned: number; possible: number } | null; metric: string }) {
+function Latest({ project, submission, weight, grade, metric }: { project: ProjectState; submission: Submission; weight: number; grade: { earned: number; possible: number } | null; metric: string }) {
   if (submission.state === "scoring") {
     return (
       <section class="ax-inset">
@@ -165,9 +168,15 @@ function Latest({ submission, weight, grade, metric }: { submission: Submission;
   const changed = (submission.rule ?? "automatic") === "automatic" && submission.score !== null && submission.automatic_score !== null && submission.score !== submission.automatic_score;
   const comments = submission.reviews.filter((review) => review.comment);
   const waits = submission.score === null;
+  const returned = submission.returned_at ? (
+    <Notice kind="warning" title={t("Your grader gave this back for revision")}><p>{t("Read the comment, improve your work and hand in again. This did not use a try.")}</p></Notice>
+  ) : null;
+  if (submission.results_withheld) {
+    return <section class="ax-score">{returned ?? <WithheldNotice project={project} />}<Comments reviews={comments} /></section>;
+  }
   return (
     <section class="ax-score">
-      {submission.returned_at ? <Notice kind="warning" title={t("Your grader gave this back for revision")}><p>{t("Read the comment, improve your work and hand in again. This did not use a try.")}</p></Notice> : null}
+      {returned}
       {waits ? <Notice kind="info" title={t("A grader will look at it")}><p>{t("Your points are here and in the grade book as soon as they are given.")}</p></Notice> : null}
       <div class="ax-score-main">
         <p class="ax-headline-number">{waits ? "–" : <bdi dir="ltr">{points((submission.score ?? 0) * weight)}<small> / {points(weight)}</small></bdi>}</p>
@@ -178,12 +187,18 @@ function Latest({ submission, weight, grade, metric }: { submission: Submission;
             {grade && grade.earned > 0 ? t("Your grade in the course: {earned} of {possible} points.", { earned: points(grade.earned), possible: points(grade.possible) }) : waits ? t("Not in the grade book yet.") : t("On its way to the grade book.")}</p>
         </div>
       </div>
+      {submission.feedback ? <p class="ax-prewrap ax-feedback"><bdi>{submission.feedback}</bdi></p> : null}
       <RubricPoints submission={submission} />
-      {comments.length > 0 ? (
-        <ul class="ax-comments">
-          {comments.map((review) => <li key={review.id}>{review.returns ? <p><span class="ax-badge ax-badge-changed">{t("returned")}</span></p> : null}<p class="ax-prewrap"><bdi>{review.comment}</bdi></p><p class="ax-hint">{t("Your grader")} · <Time value={review.created_at} /></p></li>)}
-        </ul>
-      ) : null}
+      <Comments reviews={comments} />
     </section>
+  );
+}
+
+function Comments({ reviews }: { reviews: Review[] }) {
+  if (reviews.length === 0) return null;
+  return (
+    <ul class="ax-comments">
+      {reviews.map((review) => <li key={review.id}>{review.returns ? <p><span class="ax-badge ax-badge-changed">{t("returned")}</span></p> : null}<p class="ax-prewrap"><bdi>{review.comment}</bdi></p><p class="ax-hint">{t("Your grader")} · <Time value={review.created_at} /></p></li>)}
+    </ul>
   );
 }

@@ -19,10 +19,12 @@ import { Rail, type RailStep } from "./Rail";
 import { StorageNotice, TrashPanel, UndoLine } from "./Trash";
 import { Train } from "./Train";
 import { TryIt } from "./TryIt";
+import { useAppearance, withheldGrade } from "./Withheld";
 
 export function Student({ session }: { session: Session }) {
   const state = useStore(session);
   const [tab, setTab] = useState<"exercise" | "submissions" | "class">("exercise");
+  useAppearance(session, state);
   const canGrade = state.canGrade || session.args.can_grade === true;
   return (
     <div class="ax-page">
@@ -69,7 +71,7 @@ function Header({ session, state }: { session: Session; state: State }) {
         <dl class="ax-facts">
           <div>
             <dt>{t("Your grade")}</dt>
-            <dd>{grade ? <bdi dir="ltr"><strong>{points(grade.earned)}</strong> / {points(grade.possible)}</bdi> : <span class="ax-none">–</span>}</dd>
+            <dd>{project.results_withheld ? <span class="ax-hint">{withheldGrade(project)}</span> : grade ? <bdi dir="ltr"><strong>{points(grade.earned)}</strong> / {points(grade.possible)}</bdi> : <span class="ax-none">–</span>}</dd>
           </div>
           <div>
             <dt>{t("Tries left")}</dt>
@@ -119,7 +121,7 @@ function steps(project: ProjectState, set: TrainingSet | null): RailStep[] {
   if (project.spec.grading) {
     list.push({
       id: "hand-in", title: t("Hand in"), done: project.submissions.some((submission) => submission.state === "scored"), active: scoring,
-      status: scoring ? t("scoring…") : project.best_score !== null ? t("score {score}", { score: percent(project.best_score, 0) }) : t("for a grade"),
+      status: scoring ? t("scoring…") : project.best_score !== null ? t("score {score}", { score: percent(project.best_score, 0) }) : project.results_withheld && project.submissions.length > 0 ? t("handed in") : t("for a grade"),
     });
   }
   return list;

@@ -6,12 +6,13 @@ import { gradingFor, withTask } from "../core/task";
 import { boundOf, parse } from "../student/Hyper";
 import type { Args, Runtime, Spec, StudioData } from "../core/types";
 import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
+import { Affects } from "./Affects";
 import { settled } from "./RubricEditor";
 import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TaskSection, TrainingSection, type FormPart } from "./sections";
 
 /** The spec that is sent: what the kind does not use is emptied, so that the service has nothing to object to. */
 export function cleaned(wished: Spec): Spec {
-  return withoutFallbacks(withKind(wished));
+  return withoutContest(withoutFallbacks(withKind(wished)));
 }
 
 /** No second choice of machine is said by saying nothing: older specs stay the same, to the letter. The pool itself is none. */
@@ -19,6 +20,12 @@ function withoutFallbacks(spec: Spec): Spec {
   const { fallback_pools, ...rest } = spec;
   const others = (fallback_pools ?? []).filter((name) => name !== spec.pool);
   return others.length > 0 ? { ...rest, fallback_pools: others } : rest;
+}
+
+/** No leaderboard is said by saying nothing, and there is none without a grade. */
+function withoutContest(spec: Spec): Spec {
+  const { leaderboard, ...rest } = spec;
+  return leaderboard && spec.grading ? { ...rest, leaderboard } : rest;
 }
 
 function withKind(wished: Spec): Spec {
@@ -45,7 +52,7 @@ export function completed(spec: Spec): Spec {
 /** A template as changes of the spec: what it leaves open stays as it was chosen, unless it belongs to another task. */
 export function templated(spec: Spec, template: Partial<Spec>): Partial<Spec> {
   const kept = { ...spec, ...withTask(spec, template.task ?? spec.task) };
-  return { ...template, starter_set: template.starter_set ?? kept.starter_set, hidden_test_set: template.hidden_test_set ?? kept.hidden_test_set, model: template.model ?? kept.model };
+  return { leaderboard: false, ...template, starter_set: template.starter_set ?? kept.starter_set, hidden_test_set: template.hidden_test_set ?? kept.hidden_test_set, model: template.model ?? kept.model };
 }
 
 export function Studio({ args, runtime, element }: { args: Args; runtime: Runtime; element: unknown }) {
@@ -73,6 +80,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
   const [error, setError] = useState<ApiError | null>(null);
   const [busy, setBusy] = useState(false);
   const [saved, setSaved] = useState(false);
+  const [kept, setKept] = useState<Spec>(() => cleaned(completed(data.spec)));
   const form = useRef<HTMLFormElement>(null);
   const part: FormPart = {
     spec, library: data.library, errors: error?.fields ?? {},
@@ -95,6 +103,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
     try {
       await api.handler("studio_save", { display_name: name, weight: parse(weight), instructions, spec: ready });
       setSaved(true);
+      setKept(ready);
       runtime.notify?.("save", { state: "start", message: t("Saving") });
       runtime.notify?.("save", { state: "end" });
     } catch (failure) {
@@ -154,6 +163,7 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
         </>
       ) : <ChecksSection {...part} />}
       <ComputeSection {...part} />
+      <Affects begun={data.begun} before={kept} after={cleaned(spec)} />
       <div class="ax-save-bar">
         <div class="ax-grow" role="status">{saved ? t("Saved.") : null}</div>
         <Button look="quiet" onClick={() => runtime.notify?.("cancel", {})}>{t("Cancel")}</Button>

@@ -199,6 +199,10 @@ export function GradeSection({ spec, library, errors, change, weight, suggestion
               <input id={id} data-field="max_tries" type="text" inputMode="numeric" class="ax-number" value={Number.isFinite(spec.max_tries) ? String(spec.max_tries) : ""} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => change({ max_tries: parse(event.currentTarget.value) })} />
             )}
           </Field>
+          <label class="ax-switch">
+            <input type="checkbox" data-field="leaderboard" checked={spec.leaderboard === true} onChange={(event) => change({ leaderboard: event.currentTarget.checked })} />
+            <span><strong>{t("Leaderboard")}</strong><span class="ax-help">{t("Students see the ten best results on the hidden pictures and their own place. Nobody is named.")}</span></span>
+          </label>
         </>
       ) : errorOf(errors, "grading") ? <Notice kind="error"><p>{errorOf(errors, "grading")}</p></Notice> : null}
     </section>

@@ -1,4 +1,4 @@
-/** The grading rule as a staircase: how much of a metric earns how many points. */
+/** The grading rule as a staircase, or as a line: how much of a metric earns how many points. */
 import { percent, points } from "../core/format";
 import { t } from "../core/i18n";
 import type { Grading } from "../core/types";
@@ -12,11 +12,13 @@ export function Thresholds({ grading, weight, value = null }: { grading: Grading
   const y = (score: number) => floor - score * (height - 24);
   let path = `M0 ${y(0)}`;
   let area = `M0 ${floor} L0 ${y(0)}`;
-  for (const step of steps) {
+  steps.forEach((step, i) => {
     const x = step.at_least * width;
-    path += ` H${x} V${y(scoreFor(grading, step.at_least))}`;
-    area += ` H${x} V${y(scoreFor(grading, step.at_least))}`;
-  }
+    const level = y(scoreFor(grading, step.at_least));
+    const part = i > 0 && grading.between === "line" ? ` L${x} ${level}` : ` H${x} V${level}`;
+    path += part;
+    area += part;
+  });
   path += ` H${width}`;
   area += ` H${width} V${floor} Z`;
   const words = steps.map((step) => t("from {value} {metric}: {points} of {weight} points", { value: percent(step.at_least), metric: metricName(grading.metric), points: points(step.score * weight), weight: points(weight) }));
@@ -32,6 +34,7 @@ export function Thresholds({ grading, weight, value = null }: { grading: Grading
         <div class="ax-stair-axis"><span>{percent(0)}</span><span>{percent(0.5)}</span><span>{percent(1)}</span></div>
       </div>
       <ul>{words.map((each) => <li key={each}>{each}</li>)}</ul>
+      {grading.between === "line" && steps.length > 1 ? <p class="ax-hint">{t("Between two of them the points rise evenly.")}</p> : null}
     </div>
   );
 }

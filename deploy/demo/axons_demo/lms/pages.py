@@ -14,6 +14,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
 from axons_demo.lms.course import Unit, course
+from axons_demo.lms.inheritance import correctness_available
 from axons_demo.lms.locators import UsageKey
 from axons_demo.lms.models import BlockCompletion, StudentGrade
 from axons_demo.lms.people import PEOPLE
@@ -118,11 +119,13 @@ def progress(request: HttpRequest) -> HttpResponse:
     for usage in course().exercises:
         block = load_block(LmsRuntime(request.user), usage)
         possible = block.max_score() or 0
+        grade, shown = grades.get(str(usage)), correctness_available(block, is_course_staff(request.user))
         rows.append(
-            {"title": block.display_name, "possible": possible, "grade": grades.get(str(usage)), "done": usage in done}
+            {"title": block.display_name, "possible": possible, "grade": grade, "done": usage in done, "shown": shown}
         )
-    possible_points = sum(row["possible"] for row in rows)
-    earned = sum(row["grade"].earned for row in rows if row["grade"])
+    rows_shown = [row for row in rows if row["shown"]]
+    possible_points = sum(row["possible"] for row in rows_shown)
+    earned = sum(row["grade"].earned for row in rows_shown if row["grade"])
     percent = round(100 * earned / possible_points) if possible_points else 0
     return render(
         request,

@@ -9,9 +9,10 @@ from django.urls import reverse
 from web_fragments.fragment import Fragment
 from workbench.runtime import WorkbenchRuntime
 from xblock.fields import ScopeIds
-from xblock.runtime import Runtime
+from xblock.runtime import Mixologist, Runtime
 
 from axons_demo.lms import services
+from axons_demo.lms.inheritance import InheritanceMixin, OwnDates
 from axons_demo.lms.locators import COURSE, UsageKey
 from axons_demo.lms.storage import CourseIds, lms_field_data, studio_field_data
 
@@ -28,7 +29,7 @@ class LmsRuntime(WorkbenchRuntime):
         super().__init__(user.pk)
         self.id_reader = IDS
         self.id_generator = IDS
-        self._services["field-data"] = lms_field_data()
+        self.mixologist = Mixologist([InheritanceMixin])
         self._services["settings"] = services.SettingsService()
         self.bind(user)
 
@@ -36,6 +37,7 @@ class LmsRuntime(WorkbenchRuntime):
         """Give the block the services of this user."""
         self.user = user
         self.user_id = user.pk
+        self._services["field-data"] = OwnDates(lms_field_data(), user.pk)
         self._services["user"] = services.Users(user, COURSE)
         self._services["completion"] = services.CompletionService(user)
         self._services["rebind_user"] = services.RebindUserService(user)

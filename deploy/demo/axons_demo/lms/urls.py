@@ -6,7 +6,7 @@ from django.urls import path, re_path
 from django.views.i18n import JavaScriptCatalog
 from workbench.views import package_resource
 
-from axons_demo.lms import handlers, pages, studio
+from axons_demo.lms import dates, handlers, pages, studio
 
 USAGE = r"(?P<usage>block-v1:[^/]+)"
 
@@ -25,6 +25,9 @@ urlpatterns = [
     path("xblock/<slug:slug>/", pages.unit_frame, name="unit_frame"),
     path("learning/progress/", pages.progress, name="progress"),
     path("instructor/gradebook/", pages.gradebook, name="gradebook"),
+    path("instructor/dates/", dates.dates, name="dates"),
+    re_path(rf"^instructor/dates/{USAGE}/$", dates.save, name="dates_save"),
+    re_path(rf"^instructor/dates/{USAGE}/extend/$", dates.extend, name="dates_extend"),
     path("studio/", studio.outline, name="studio"),
     path("studio/container/<slug:slug>/", studio.container, name="studio_container"),
     re_path(rf"^studio/preview/{USAGE}/$", studio.preview, name="studio_preview"),
