@@ -70,9 +70,7 @@ class Team:
         for module in model.modules():
             if type(module) is nn.BatchNorm2d and module.weight.requires_grad:
                 module.__class__ = SharedBatchNorm
-        return nn.parallel.DistributedDataParallel(
-            model
-        )  # it sends what stands still too
+        return nn.parallel.DistributedDataParallel(model)  # it sends what stands still too
 
     def told(self, *figures: float) -> tuple[float, ...]:
         """Return the figures that process 0 gave."""
