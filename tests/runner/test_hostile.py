@@ -16,6 +16,7 @@ import pytest
 from axons_runner.data import TrainingSet, index_shards, read_pictures
 from axons_runner.errors import InvalidInput
 from tests.runner.conftest import Agents
+from tests.runner.drawn import SHAPES, masked_hyperparameters, masked_pack
 from tests.runner.fake_service import FakeService
 from tests.runner.synthetic import CLASSES, Pack, assignment, hyperparameters, make_pack, picture
 from tests.runner.test_pictures import CONVERTED, REFUSED, encoded, giant_png, gradient
@@ -61,19 +62,25 @@ def test_each_odd_picture_is_named_and_each_hostile_one_refused_by_the_same_warm
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of another process")
+@pytest.mark.parametrize("task", ["classification", "segmentation"])
 def test_a_training_without_memory_says_so_with_a_suggestion_and_the_next_one_trains(
-    service: FakeService, pack: Pack, agents: Agents
+    task: str, service: FakeService, pack: Pack, agents: Agents
 ) -> None:
     agent = agents.get("training")
     before = workers(agent.pid)
     (worker,) = before
-    large = make_pack(per_class=90, held_out=2)
+    if task == "classification":
+        large, changes = make_pack(per_class=90, held_out=2), hyperparameters(epochs=1, batch_size=270)
+    else:  # the logits alone, 32 pictures of 250 classes and 128² pixels, are 524 MB
+        classes = SHAPES + [f"class {number}" for number in range(len(SHAPES), 250)]
+        large, changes = masked_pack(32, 5, classes=classes), masked_hyperparameters(epochs=1, batch_size=32)
     room = psutil.Process(worker).memory_info().vms + (100 << 20)
     resource.prlimit(worker, resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
-    service.offer(assignment(service, large, hyperparameters=hyperparameters(epochs=1, batch_size=270)))
+    service.offer(assignment(service, large, task=task, hyperparameters=changes))
     failure = service.wait_for(lambda: service.finished)[0]["failure"]
     assert failure["class"] == "out_of_memory"
-    assert "Try a smaller batch size" in failure["message"]
+    suggestion = {"classification": "Try a smaller batch size", "segmentation": "Try half the batch size"}
+    assert suggestion[task] in failure["message"]
 
     resource.prlimit(worker, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     service.offer(assignment(service, pack, job="job-2", hyperparameters=hyperparameters(epochs=1)))

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-import resource
-import sys
 from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any, cast
 
-import psutil
 import pytest
 import torch
 
@@ -17,12 +14,6 @@ from axons_runner import monitor, worker
 from axons_runner.engine import Engine
 from axons_runner.errors import InvalidInput, Stopped
 from axons_runner.pictures import PictureConverter
-from tests.runner.drawn import SHAPES, masked_hyperparameters, masked_pack
-from tests.runner.fake_service import FakeService
-from tests.runner.synthetic import assignment
-from tests.runner.test_training import Recorder
-
-ROOM = 400 << 20  # bytes that may be allocated beyond what the process has
 
 
 @pytest.mark.parametrize(
@@ -60,29 +51,6 @@ def test_what_to_try_without_memory_depends_on_the_job(
     said = run(MemoryError(), monkeypatch, tmp_path, assignment)
     assert said[1] == "out_of_memory"
     assert re.search(sentence, said[2])
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not hold a process to RLIMIT_AS")
-def test_a_segmentation_that_needs_too_much_ends_with_what_to_try_and_the_process_lives(
-    service: FakeService, engine: Engine, tmp_path: Path
-) -> None:
-    classes = SHAPES + [f"class {n}" for n in range(len(SHAPES), 250)]
-    pack = masked_pack(32, 5, classes=classes)
-
-    def work(batch_size: int) -> tuple[Any, ...]:
-        wanted = masked_hyperparameters(epochs=1, batch_size=batch_size, augmentation=False)
-        given = assignment(service, pack, task="segmentation", hyperparameters=wanted)
-        return worker._run(given, tmp_path, engine, cast(PictureConverter, None), cast(Any, Recorder(tmp_path)))
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + ROOM, hard))
-    try:
-        said = work(32)  # the logits alone: 32 pictures of 250 classes and 128² pixels are 524 MB
-        assert said[:2] == ("failed", "out_of_memory"), said
-        assert "half the batch size" in said[2]
-    finally:
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-    assert work(2)[0] == "done"
 
 
 def test_a_stop_is_no_failure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -158,15 +158,15 @@ class Forecast:
 _lately: dict[tuple[int, bool], Forecast] = {}
 
 
-def forecast(pool: Pool, jobs: Iterable[Job], *, is_inference: bool) -> Forecast:
+def forecast(pool_id: int, jobs: Iterable[Job], *, is_inference: bool) -> Forecast:
     """The line in which these jobs are, as it was a moment ago, so that many who look do not each read it."""
-    key = (pool.pk, is_inference)
+    key = (pool_id, is_inference)
     known = _lately.get(key)
     if known is not None:
         fresh_seconds = LONG_SECONDS if len(known.order) > LONG else FRESH_SECONDS
         if time.monotonic() - known.read_at < fresh_seconds and all(known.knows(job) for job in jobs):
             return known
-    _lately[key] = Forecast(pool, is_inference=is_inference)
+    _lately[key] = Forecast(Pool.objects.get(pk=pool_id), is_inference=is_inference)
     return _lately[key]
 
 

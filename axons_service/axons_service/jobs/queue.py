@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from axons_service.compute.budgets import budget_used_up, pool_is_spent
-from axons_service.compute.models import CourseLimits, Pool
+from axons_service.compute.models import CourseLimits
 from axons_service.jobs.forecast import Forecast, forecast
 from axons_service.jobs.models import Job
 from axons_service.jobs.states import WAITING, State
@@ -51,22 +51,12 @@ def places(jobs: Iterable[Job]) -> dict[UUID, Place]:
     for job in jobs:
         if State(job.state) in WAITING:
             by_line[job.pool_id, job.kind == Job.Kind.INFERENCE].append(job)
-    if not by_line:
-        return {}
-    pools = _pools(by_line)
     found: dict[UUID, Place] = {}
     budgets: dict[tuple[UUID, int], Reason | None] = {}
     for (pool_id, is_inference), wanted in by_line.items():
-        line = forecast(pools[pool_id], wanted, is_inference=is_inference)
+        line = forecast(pool_id, wanted, is_inference=is_inference)
         found.update({job.pk: _place(job, line, budgets) for job in wanted})
     return found
-
-
-def _pools(by_line: dict[tuple[int, bool], list[Job]]) -> dict[int, Pool]:
-    """The pools of these lines; those that came with a job are not read again."""
-    pools = {jobs[0].pool_id: jobs[0].pool for jobs in by_line.values() if Job.pool.is_cached(jobs[0])}
-    missing = {pool_id for pool_id, _ in by_line} - pools.keys()
-    return {**pools, **Pool.objects.in_bulk(missing)} if missing else pools
 
 
 def _place(job: Job, line: Forecast, budgets: dict[tuple[UUID, int], Reason | None]) -> Place:

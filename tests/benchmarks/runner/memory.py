@@ -57,7 +57,10 @@ JOBS = [
         for how in ("partial", "full")
     ),
     Job("small_cnn", "classification", settings={"architecture": "small_cnn"}),
-    Job("prediction with Grad-CAM", "classification", 1, settings={"architecture": "small_cnn"}, kind="inference"),
+    Job(
+        "prediction, efficientnet_lite0", "classification", 1,
+        settings={"architecture": "efficientnet_lite0", "fine_tuning": "full"}, kind="inference",
+    ),
     *(
         Job(f"lite0_lraspp, {how}", "segmentation", size, 3, {"architecture": "lite0_lraspp", "fine_tuning": how})
         for how, size in (("frozen", 32), ("full", 8), ("full", 32))
@@ -66,7 +69,10 @@ JOBS = [
         Job("small_unet", "segmentation", size, classes, {"architecture": "small_unet"})
         for size, classes in ((8, 3), (32, 3), (32, 21))
     ),
-    Job("prediction with overlay", "segmentation", 1, settings={"architecture": "small_unet"}, kind="inference"),
+    Job(
+        "prediction, lite0_lraspp", "segmentation", 1,
+        settings={"architecture": "lite0_lraspp", "fine_tuning": "full"}, kind="inference",
+    ),
 ]  # fmt: skip
 
 
@@ -100,6 +106,7 @@ def run(job: Job) -> tuple[int, int]:
     from axons_runner.context import Context
     from axons_runner.engine import Engine
     from axons_runner.hyperparameters import Hyperparameters
+    from axons_runner.modelfile import load_model, model_bytes
     from axons_runner.tasks import classification, segmentation
     from axons_runner.tuning import USUAL, Plans
     from tests.runner.drawn import SHAPES, drawn, load_masked, masked_pack
@@ -122,19 +129,13 @@ def run(job: Job) -> tuple[int, int]:
             before = mark()
             task.train_on(source, wanted, engine, context)
             return before, largest()
-        outcome = task.train_on(source, wanted, engine, context)
-        names = ("model.json", "model.safetensors")
-        engine.model = lambda *_: _loaded(*(outcome.files[n].read_bytes() for n in names), engine)  # type: ignore[method-assign]
-        picture = drawn(1)[0]
+        card = task.model_card(source, wanted, engine, {})
+        weights = model_bytes(task.begin_network(wanted, len(source.classes), engine), frozen=False)
+        model = load_model(json.dumps(card).encode(), weights, engine.backbone)
+        engine.model = lambda *_: model  # type: ignore[method-assign]
         before = mark()
-        task.predict({"model": {"files": []}}, engine, context, picture=picture)
+        task.predict({"model": {"files": []}}, engine, context, picture=drawn(1)[0])
         return before, largest()
-
-
-def _loaded(card: bytes, weights: bytes, engine: Any) -> Any:
-    from axons_runner.modelfile import load_model
-
-    return load_model(card, weights, engine.backbone)
 
 
 class Nobody:

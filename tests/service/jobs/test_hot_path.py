@@ -26,7 +26,7 @@ from tests.service.jobs.conftest import World, learner_project
 
 # Statements, savepoints included. PostgreSQL numbers, tells and moves in one; SQLite cannot.
 MOST = {
-    "submission": {"postgresql": 23, "sqlite": 25},
+    "submission": {"postgresql": 24, "sqlite": 26},
     "submission, the line known": {"postgresql": 17, "sqlite": 19},
     "dispatch": {"postgresql": 7, "sqlite": 11},
     "claim": {"postgresql": 13, "sqlite": 19},
@@ -130,7 +130,7 @@ def test_the_first_of_a_course_reads_the_line_anew(world: World, remembered: Non
     away = Project.objects.select_related("exercise__site", "spec").get(pk=away.pk)
     CourseLimits.objects.create(site=world.lms.site, course_key=far.course_key, max_running=1)
     job = world.training(project=away)
-    line = forecast.forecast(job.pool, [job], is_inference=False)
+    line = forecast.forecast(job.pool_id, [job], is_inference=False)
     limits = line.limits(job)
     assert limits is not None
     assert limits.max_running == 1
