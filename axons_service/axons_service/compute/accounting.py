@@ -56,10 +56,13 @@ def compute_use_add(*, attempt: "Attempt", ended_at: datetime) -> None:
     if job.kind == Job.Kind.INFERENCE:
         return
     project, exercise = job.project, job.project.exercise
-    of = {"limits__site": exercise.site_id, "limits__course_key": exercise.course_key, "day": utc_day(ended_at)}
+    day = utc_day(ended_at)
     more = F("seconds") + max(0.0, (ended_at - attempt.started_at).total_seconds())
     for whose in (project.learner, ""):  # always in this order: two ends never wait for each other
-        if not ComputeUse.objects.filter(learner=whose, **of).update(seconds=more):
+        known = ComputeUse.objects.filter(
+            learner=whose, limits__site=exercise.site_id, limits__course_key=exercise.course_key, day=day
+        )
+        if not known.update(seconds=more):
             limits, _ = CourseLimits.objects.get_or_create(site_id=exercise.site_id, course_key=exercise.course_key)
-            use, _ = ComputeUse.objects.get_or_create(limits=limits, learner=whose, day=of["day"])
+            use, _ = ComputeUse.objects.get_or_create(limits=limits, learner=whose, day=day)
             ComputeUse.objects.filter(pk=use.pk).update(seconds=more)

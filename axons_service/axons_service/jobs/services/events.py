@@ -1,7 +1,7 @@
 """Events: numbered per job, and in commit order per project."""
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -78,7 +78,7 @@ def job_update(
             return False
         events_append(project_id=job.project_id, job=job, items=items)
         return True
-    update = rows.query.chain(UpdateQuery)
+    update = cast(UpdateQuery, rows.query.chain(UpdateQuery))
     update.add_update_values({**changes, "event_seq": F("event_seq") + len(items)})
     statement, parameters = update.get_compiler(connection=connection).as_sql()
     statement = f"{statement} RETURNING event_seq, {Job._meta.db_table}.attempt"
