@@ -21,7 +21,7 @@ def dates(seat: Seat, *, due: timedelta | None, results: str = "always") -> None
     card.get_by_label("Due", exact=True).fill(moment(due))
     card.get_by_label("Show results").select_option(results)
     card.get_by_role("button", name="Save").click()
-    expect(card.get_by_label("Due", exact=True)).to_have_value(moment(due))
+    expect(card.get_by_label("Due", exact=True)).to_have_attribute("value", moment(due))
 
 
 def extension(seat: Seat, name: str, due: timedelta | None) -> None:
@@ -30,7 +30,7 @@ def extension(seat: Seat, name: str, due: timedelta | None) -> None:
     form = seat.page.locator("[data-exercise=everyday_objects] form", has_text=f"Due for {name}")
     form.get_by_label(re.compile("Due for")).fill(moment(due))
     form.get_by_role("button", name="Extend").click()
-    expect(form.get_by_label(re.compile("Due for"))).to_have_value(moment(due))
+    expect(form.get_by_label(re.compile("Due for"))).to_have_attribute("value", moment(due))
 
 
 def moment(due: timedelta | None) -> str:
