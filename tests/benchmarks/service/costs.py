@@ -24,8 +24,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[3]
-ROUNDS = 5
-JOBS = 25
+ROUNDS = 4
+JOBS = 20
 STEPS = ("submission", "dispatch", "claim", "heartbeat", "finish", "claim of nothing", "/health/live")
 
 
