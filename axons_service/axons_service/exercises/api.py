@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from axons_service.exercises import selectors, services
-from axons_service.exercises.architectures import ARCHITECTURES
+from axons_service.exercises.architectures import offered
 from axons_service.exercises.serializers import BundleSerializer, LibrarySerializer, ProjectStateSerializer, SpecField
 from axons_service.exercises.state import project_state
 from axons_service.grading.selectors import grade_book
@@ -131,7 +131,7 @@ class LibraryView(APIView):
                 for each in selectors.library_models(site)
             ],
             "pools": [{"name": pool.name, "title": pool.title} for pool in selectors.library_pools()],
-            "architectures": [asdict(each) for each in ARCHITECTURES],
+            "architectures": [asdict(each) for each in offered()],
         }
         return Response(library)
 

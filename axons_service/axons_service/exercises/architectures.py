@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from axons_service.exercises.task_types import CLASSIFICATION, SEGMENTATION
 
 
@@ -40,9 +42,32 @@ ARCHITECTURES = (
         SEGMENTATION,
     ),
 )
+FROM_A_MIRROR = (
+    Architecture(
+        "resnet18",
+        "ResNet-18, transfer learning",
+        "Learns on top of a network that already knows photographs. A classic that many papers compare themselves with.",
+    ),
+    Architecture(
+        "resnet50",
+        "ResNet-50, transfer learning",
+        "The larger classic: it knows more of photographs and takes longer for each.",
+    ),
+    Architecture(
+        "mobilenet_v3_large",
+        "MobileNet V3, transfer learning",
+        "Made for telephones: nearly as accurate as the large ones, and much quicker.",
+    ),
+)
+
+
+def offered() -> tuple[Architecture, ...]:
+    """What authors may choose here: what every runner has, and what this deployment's have from a mirror."""
+    more: list[str] = settings.AXONS_MORE_ARCHITECTURES
+    return (*ARCHITECTURES, *(each for each in FROM_A_MIRROR if each.name in more))
 
 
 def names_of(task: object) -> tuple[str, ...]:
     """The names of the architectures for a task; those of all tasks when there is no such task."""
-    fitting = tuple(each.name for each in ARCHITECTURES if each.task == task)
-    return fitting or tuple(each.name for each in ARCHITECTURES)
+    fitting = tuple(each.name for each in offered() if each.task == task)
+    return fitting or tuple(each.name for each in offered())

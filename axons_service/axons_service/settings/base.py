@@ -238,6 +238,10 @@ AXONS_SERVICE_PRIVATE_KEY_FILE = environment.text("AXONS_SERVICE_PRIVATE_KEY_FIL
 AXONS_LEASE_SECONDS = environment.number("AXONS_LEASE_SECONDS", 90, least=1)
 # How long a running attempt's work may stand still: seconds, and other seconds for a phase, like 600,fetching=900.
 AXONS_STALL_SECONDS = environment.stalls("AXONS_STALL_SECONDS", "600")
+# Networks whose weights the runners of this deployment have from a mirror; authors may choose them too.
+AXONS_MORE_ARCHITECTURES = environment.choices(
+    "AXONS_MORE_ARCHITECTURES", "", ("resnet18", "resnet50", "mobilenet_v3_large")
+)
 # A bearer token for GET /metrics; without one there are no metrics.
 AXONS_METRICS_TOKEN = environment.text("AXONS_METRICS_TOKEN", "")
 # How long a finished job's events stay in the database: longer than any browser's read token lives.

@@ -54,6 +54,14 @@ class Environment:
         self._wrong(name, value, f"It is one of {', '.join(choices)}.")
         return default
 
+    def choices(self, name: str, default: str, choices: tuple[str, ...]) -> list[str]:
+        """Any of a few words, separated by commas."""
+        found = self.items(name, default)
+        for item in found:
+            if item not in choices:
+                self._wrong(name, item, f"It takes {', '.join(choices)}, separated by commas.")
+        return found
+
     def label(self, name: str) -> str:
         """A short name that clouds take in their labels; empty when it is not set."""
         value = self.text(name, "")

@@ -105,6 +105,7 @@ def test_a_wrong_value_is_named_with_its_fix(read: str, name: str, value: str, w
         ("integer", "2.5", {"least": 1}, "whole number of at least 1"),
         ("integer", "0", {"least": 1}, "whole number of at least 1"),
         ("choice", "verbose", {"choices": ("text", "json")}, "one of text, json"),
+        ("choices", "resnet18,vgg", {"choices": ("resnet18", "resnet50")}, "takes resnet18, resnet50"),
         ("rate", "120", {}, "120/60"),
         ("rate", "120/0", {}, "120/60"),
         ("hosts", "https://axons.example.org", {}, "host names alone"),
@@ -113,7 +114,7 @@ def test_a_wrong_value_is_named_with_its_fix(read: str, name: str, value: str, w
     ],
 )
 def test_a_value_of_the_wrong_shape_is_named(read: str, value: str, more: dict[str, Any], words: str) -> None:
-    default: Any = {"number": 90, "integer": 20, "choice": "text", "stalls": "600"}.get(read, "off")
+    default: Any = {"number": 90, "integer": 20, "choice": "text", "choices": "", "stalls": "600"}.get(read, "off")
     environment = Environment({"AXONS_X": value})
     getattr(environment, read)("AXONS_X", default, **more)
     (fault,) = environment.faults
