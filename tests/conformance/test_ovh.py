@@ -234,6 +234,15 @@ def test_after_a_refusal_no_other_machine_is_asked_for(ovh: OvhBench, pool: Pool
     assert alive(pool) == []  # and none counts as one on its way
 
 
+def test_after_an_error_the_next_machine_waits_for_the_next_round(ovh: OvhBench, pool: Pool) -> None:
+    """Nobody knows what became of the first: it is asked for again, and then the other one."""
+    ovh.cloud.faults = [Fault(503, method="POST")]
+    scale(pool, ovh)
+    assert [method for method, _ in ovh.cloud.requests].count("POST") == 1
+    scale(pool, ovh)
+    assert len(alive(pool)) == len(ovh.cloud.jobs) == 2
+
+
 def test_a_short_pause_does_not_end_a_longer_one(ovh: OvhBench, pool: Pool) -> None:
     ovh.cloud.faults = [Fault(403, method="POST")]
     scale(pool, ovh)
