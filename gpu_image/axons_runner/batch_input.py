@@ -148,7 +148,7 @@ def _check_end(path: Path, name: str, most: int) -> None:
     count, length = struct.unpack_from("<HL", tail, at + 10)
     if tail[max(0, at - 20) : at].startswith(_ZIP64):  # whatever the end says, Python would believe what lies there
         raise InvalidInput(f"“{name}” is a zip of the form for huge files. Make it again as an ordinary one.")
-    if False:
+    if length > MAX_DIRECTORY_BYTES:
         raise InvalidInput(_too_many(name, count, most))
 
 

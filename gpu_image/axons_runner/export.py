@@ -62,8 +62,13 @@ class Graph:
             elif isinstance(module, nn.ReLU):
                 value = self.node("Relu", value)
             elif isinstance(module, nn.MaxPool2d):
-                kernel, stride, padding = ([side] * 2 for side in (module.kernel_size, module.stride, module.padding))
-                value = self.node("MaxPool", value, kernel_shape=kernel, strides=stride, pads=padding * 2)
+                value = self.node(
+                    "MaxPool",
+                    value,
+                    kernel_shape=[module.kernel_size] * 2,
+                    strides=[module.stride] * 2,
+                    pads=[module.padding] * 4,
+                )
             elif isinstance(module, InvertedResidual):
                 inner = self.layers(list(module.layers), value)
                 value = self.node("Add", value, inner) if module.residual else inner

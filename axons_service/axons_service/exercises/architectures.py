@@ -46,7 +46,7 @@ FROM_A_MIRROR = (
     Architecture(
         "resnet18",
         "ResNet-18, transfer learning",
-        "Learns on top of a network that already knows photographs. A classic that many papers compare themselves with.",
+        "Learns on top of a network that already knows photographs. A classic for comparisons.",
     ),
     Architecture(
         "resnet50",

@@ -8,6 +8,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from axons_service.exercises.models import Exercise, Project, Spec
+from axons_service.exercises.specs import spec_check
 from axons_service.jobs.models import Prediction
 from tests.service import builders
 from tests.service.builders import Caller, Lms
@@ -174,3 +175,14 @@ def test_authors_list_the_newest_of_each_library_set(course: Lms, author: Caller
         "lite0_lraspp",
         "small_unet",
     }
+
+
+@pytest.mark.django_db
+def test_networks_of_a_mirror_are_offered_where_the_operator_says_so(
+    course: Lms, author: Caller, settings: Any
+) -> None:
+    body = builders.spec(architectures=["resnet18"])
+    assert [finding["field"] for finding in spec_check(body)] == ["architectures"]
+    settings.AXONS_MORE_ARCHITECTURES = ["resnet18"]
+    assert spec_check(body) == []
+    assert "resnet18" in {each["name"] for each in author.get("/library").json()["architectures"]}
