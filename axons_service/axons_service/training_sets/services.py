@@ -127,7 +127,9 @@ def uploads_sweep(*, limit: int = 1000) -> int:
 
 def uploads_unused(uploads: QuerySet[Upload], *, but_by: Job | None = None) -> QuerySet[Upload]:
     """Those that no living job (other than one that is about to end) and no set in the making needs."""
-    living = Job.objects.filter(state__in=LIVE).exclude(pk=but_by.pk if but_by is not None else None)
+    living = Job.objects.filter(state__in=LIVE)
+    if but_by is not None:
+        living = living.exclude(pk=but_by.pk)
     needed = living.filter(upload__isnull=False).values("upload")
     of_batches = PredictionBatch.pictures.through.objects.filter(predictionbatch__job__in=living).values("upload")
     unused = uploads.exclude(pk__in=needed).exclude(pk__in=of_batches)
