@@ -198,6 +198,7 @@ ONE_ROW = {
     "desk_tasks_read",
     "exports_read",
     "job",
+    "job_batch",
     "model",
     "prediction",
     "project_stream",
