@@ -93,5 +93,5 @@ def correctness_available(block: Any, has_staff_access: bool) -> bool:
     return block.due is None or bool(block.due < datetime.now(UTC))
 
 
-def _place(usage: str, user_id: object) -> dict[str, str]:
+def _place(usage: str, user_id: object) -> dict[str, Any]:
     return {"scope": Scope.settings.name, "scope_id": usage, "user_id": str(user_id)}
