@@ -31,7 +31,6 @@ README_IMAGES = {
     "author-3-template": "studio.png",
     "desk-1-list": "desk-list.png",
     "desk-2-detail": "desk-detail.png",
-    "student-10-withheld": "withheld.png",
 }
 AXE = """() => axe.run(".axons-block", {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
