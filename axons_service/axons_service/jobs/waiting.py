@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections import Counter, deque
 from contextlib import suppress
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from django.db import connection
@@ -16,6 +17,7 @@ from axons_service.jobs.states import State
 
 CHANNEL = "axons_claim"
 TAIL_SECONDS = 0.05
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 RECHECK_SECONDS = 1.0  # also finds jobs whose backoff ends, which nobody announces
 
 logger = logging.getLogger(__name__)
@@ -108,12 +110,12 @@ class Bell:
                 await asyncio.sleep(RECHECK_SECONDS)
 
     async def _tailed(self) -> None:
-        seen: Any = None
+        seen = (0, LONG_AGO)
         for _ in range(200):
-            mark = await in_thread(_dispatched_mark)
-            if mark != seen:
+            count, newest = await in_thread(_dispatched)
+            if count > seen[0] or newest > seen[1]:  # one that was taken is no news
                 self._ring(None, more=True)
-            seen = mark
+            seen = (count, newest)
             await asyncio.sleep(TAIL_SECONDS)
 
     async def _notified(self) -> None:
@@ -133,9 +135,10 @@ class Bell:
                     self._ring(int(note.payload) if is_known else None, more=not is_known)
 
 
-def _dispatched_mark() -> dict[str, Any]:
-    """Changes whenever a job becomes claimable."""
-    return Job.objects.filter(state=State.DISPATCHED).aggregate(Count("pk"), Max("dispatched_at"))
+def _dispatched() -> tuple[int, datetime]:
+    """How many jobs can be claimed, and when the newest of them became so."""
+    found = Job.objects.filter(state=State.DISPATCHED).aggregate(count=Count("pk"), newest=Max("dispatched_at"))
+    return found["count"], found["newest"] or LONG_AGO
 
 
 _bells: WeakKeyDictionary[asyncio.AbstractEventLoop, Bell] = WeakKeyDictionary()

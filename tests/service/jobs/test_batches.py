@@ -230,6 +230,7 @@ def test_it_leaves_a_table_and_the_pictures_make_room(
     with django_capture_on_commit_callbacks(execute=True):
         job = finished(world, claim)
     assert job.state == "succeeded"
+    job.refresh_from_db()
     made = PredictionBatch.objects.get(job=job)
     assert (made.counts, made.seconds, job.stored_bytes) == (COUNTS, 0.4, 120)
     assert store == [key]

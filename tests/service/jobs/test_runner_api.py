@@ -60,7 +60,7 @@ def test_a_job_goes_its_whole_way(pooled: World) -> None:
     path, token = f"/jobs/{job.pk}", given["token"]
     assert set(given) == {
         "job", "attempt", "token", "kind", "task", "lease_seconds", "time_limit_seconds", "event_interval_seconds",
-        "hyperparameters", "classes", "training_set", "model", "picture", "resume",
+        "hyperparameters", "classes", "training_set", "model", "picture", "batch", "resume",
     }  # fmt: skip
     batch = {"attempt": 1, "seq": 1, "events": [progress("training"), metrics(1)], "log": "hello"}
     assert post(f"{path}/events", batch, token).json() == {"cancel": False, "lease_seconds": 90.0}
@@ -251,7 +251,9 @@ def test_a_job_claimed_for_a_runner_that_hung_up_is_given_back(pooled: World, mo
 
     async def scenario() -> None:
         runner = await in_background(lambda: Runner.objects.select_related("pool").get(name="r1"))
-        polling = asyncio.create_task(runner_api.ClaimView()._attempt(runner.pool, runner, about(slots=["training"])))
+        polling = asyncio.create_task(
+            runner_api.ClaimView()._attempt(runner.pool, runner, about(slots=["training"], batches=False))
+        )
         await asyncio.sleep(0.2)
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)

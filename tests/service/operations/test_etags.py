@@ -30,6 +30,7 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
     project = world.project
     model = builders.model(project)
     submission = anna.post("/submissions", {"model": str(model.pk)}, key="k").json()["id"]
+    from axons_service.exercises.models import Spec
     from axons_service.jobs.models import Job, Prediction, PredictionBatch
 
     prediction = Prediction.objects.create(
@@ -39,6 +40,7 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
     many = world.inference(model)
     PredictionBatch.objects.create(job=many)
     Job.objects.filter(pk=many.pk).update(state=Job.State.SUCCEEDED)
+    Spec.objects.filter(pk=project.spec_id).update(body={**project.spec.body, "leaderboard": True})
     task = author.post("/desk/tasks", {"kind": "csv"}, key="csv").json()["id"]
     return {
         "desk_submission": (author, f"/submissions/{submission}/desk"),
@@ -47,6 +49,7 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
         "job": (anna, f"/jobs/{job.pk}"),
         "job_batch": (anna, f"/jobs/{many.pk}/batch"),
         "job_metrics": (anna, f"/jobs/{job.pk}/metrics"),
+        "leaderboard": (anna, "/leaderboard"),
         "library": (author, "/library"),
         "model": (anna, f"/models/{model.pk}"),
         "prediction": (anna, f"/predictions/{prediction.pk}"),

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from axons_service.exercises.models import Project
+from axons_service.exercises.models import Project, Spec
 from axons_service.grading.models import AuditEntry, DeskTask, GradeDelivery, Review, Submission
 from axons_service.jobs import selectors
 from axons_service.jobs.models import Event, Job, Model, Prediction, PredictionBatch
@@ -34,6 +34,8 @@ class Filled:
         self.grader = Caller(world.lms, learner="greta", role="grader")
         self.author = Caller(world.lms, learner="arthur", role="author")
         self.model = builders.model(world.project)
+        spec = world.project.spec
+        Spec.objects.filter(pk=spec.pk).update(body={**spec.body, "leaderboard": True})
 
     def jobs(self, count: int, project: Project | None = None, **values: Any) -> list[Job]:
         owner = project or self.world.project
@@ -187,6 +189,7 @@ LISTS: dict[str, Ask] = {
     "project_predictions": lambda filled: filled.page("predictions"),
     "project_training_sets": lambda filled: filled.page("training-sets"),
     "job_metrics": lambda filled: filled.anna.get(f"/jobs/{filled.job.pk}/metrics"),
+    "leaderboard": lambda filled: filled.anna.get("/leaderboard"),
     "library": lambda filled: filled.author.get("/library"),
     "overview": lambda filled: filled.grader.get("/overview"),
     "overview_learners": lambda filled: filled.grader.get("/overview/learners"),

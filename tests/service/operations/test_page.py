@@ -151,7 +151,7 @@ def test_a_machine_is_stopped_and_one_that_a_person_started_is_not(
     Runner.objects.update(handle={"name": "axons-r", "namespace": "axons", "uid": "1"})
     assert 'action="/admin/operations/stop/"' in look(client)
     monkeypatch.setattr(
-        fleet, "_attempt_stop", lambda pool, provider, machine, force=False: stopped.append(machine.name)
+        fleet, "_stop", lambda pool, provider, stops: stopped.extend(machine.name for machine, _ in stops)
     )
     act(client, "stop", world.runner.pk)
     assert Runner.objects.get(pk=world.runner.pk).state == "stopping"
