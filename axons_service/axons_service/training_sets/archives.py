@@ -16,6 +16,7 @@ RATIO = 50
 RATIO_FROM_BYTES = 64 * 1024 * 1024
 NESTED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".jar", ".zst")
 _END = b"PK\x05\x06"
+_ZIP64, _ZIP64_BYTES = b"PK\x06\x07", 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _STREAMED = 0x08
 _ENCRYPTED = 0x41
@@ -79,11 +80,14 @@ def _check_directory(path: Path, name: str) -> None:
     """Look at the directory's size before reading it whole."""
     size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(0, size - 65_557))
+        file.seek(max(0, size - 65_557 - _ZIP64_BYTES))
         tail = file.read()
     at = tail.rfind(_END)
     if at < 0 or len(tail) < at + 22:
         raise ArchiveRefused("archive_damaged", f"{name} is not a zip file, or its end is missing.")
+    if tail[max(0, at - _ZIP64_BYTES) : at].startswith(_ZIP64):  # Python would believe it, whatever the end itself says
+        sentence = f"{name} is a zip of the form for more than 4 GiB. Make it again as an ordinary one, or split it."
+        raise ArchiveRefused("archive_too_large", sentence)
     count, length = struct.unpack_from("<HL", tail, at + 10)
     if count > MAX_MEMBERS or length > MAX_DIRECTORY_BYTES:
         sentence = f"{name} holds too many files. Allowed are {MAX_MEMBERS:,}; split it into smaller zips."

@@ -63,6 +63,13 @@ def encrypted() -> bytes:
     return bytes(data)
 
 
+def huge_form() -> bytes:
+    """A small zip that says of itself, as huge ones do, that its real directory is told of elsewhere."""
+    data = zipped({"cat/a.jpg": b"x" * 50})
+    end = data.rfind(b"PK\5\6")
+    return data[:end] + struct.pack("<4sLQL", b"PK\6\7", 0, 0, 1) + data[end:]
+
+
 HOSTILE: dict[str, tuple[bytes, str]] = {
     "text": (b"dear diary", "archive_damaged"),
     "cut": (zipped({"cat/a.jpg": b"x" * 500})[:-60], "archive_damaged"),
@@ -84,6 +91,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     ),
     "large": (zipped({"cat/a.jpg": bytes(21 * 2**20)}, zipfile.ZIP_DEFLATED), "archive_member_too_large"),
     "disagreeing": (disagreeing(), "archive_headers_disagree"),
+    "huge form": (huge_form(), "archive_too_large"),
     "overlapping": (overlapping(), "archive_overlap"),
 }
 
