@@ -16,8 +16,9 @@ from axons_runner.errors import InvalidInput
 
 TABLE, MASKS = "predictions.csv", "masks.zip"
 TOLERANCE = 1e-3  # of the sum of a row's shares
-# what spreadsheets take for the beginning of a formula, also in full width (OWASP, "CSV Injection")
-_FORMULA = re.compile("^ *[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+# what spreadsheets take for the beginning of a formula, also in full width (OWASP, "CSV Injection"); in many countries
+# a cell ends at a semicolon
+_FORMULA = re.compile("(^|[;\t])(?= *[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 _STEM = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -84,4 +85,4 @@ class BatchTable:
 
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs: with an apostrophe before what would be taken for a formula."""
-    return f"'{text}" if _FORMULA.match(text) else text
+    return _FORMULA.sub(r"\1'", text)

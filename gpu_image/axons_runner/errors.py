@@ -8,6 +8,7 @@ from typing import Any, Literal
 FailureClass = Literal["infrastructure", "no_capacity", "out_of_memory", "invalid_input", "time_limit", "cancelled"]
 StopReason = Literal["cancel", "release", "time_limit"]
 
+OUT_OF_MEMORY_EXIT = 71  # of a process that can say it only by its end
 OUR_FAULT = "Something broke on our side. Your work is safe and your attempt was not used."
 NO_MEMORY = "The job needed more memory than this machine has. Try a smaller batch size or fewer pictures."
 NO_MEMORY_FOR_MASKS = (

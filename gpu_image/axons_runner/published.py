@@ -13,20 +13,21 @@ import os
 import pickle
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 LARGEST_BYTES = 1 << 30
 CHUNK = 1 << 20
-FETCH_SECONDS = (10, 60)  # to connect, and between two pieces
+FETCH_SECONDS = (5, 15)  # to connect, and between two pieces
+LONGEST_FETCH = 40.0  # seconds for one file: three and the warm-up must fit into slots.START_SECONDS
 
 
 class Refused(Exception):
@@ -106,12 +107,18 @@ def sha256_of(path: Path) -> str:
 
 def _fetch(name: str, listed: Listed, path: Path) -> None:
     # redirects are not followed: what is fetched comes from where the list says
+    deadline = time.monotonic() + LONGEST_FETCH
     try:
         with requests.get(listed.url, stream=True, timeout=FETCH_SECONDS, allow_redirects=False) as answer:
             if answer.status_code != 200:
                 raise Refused(f"The weights of {name} cannot be had: {listed.url} answers {answer.status_code}.")
             with path.open("wb") as file:
                 for piece in answer.iter_content(CHUNK):
+                    if time.monotonic() > deadline:
+                        raise Refused(
+                            f"The weights of {name} took longer than {LONGEST_FETCH:.0f} s to arrive from "
+                            f"{listed.url}. Put them on a nearer server."
+                        )
                     if file.tell() + len(piece) > LARGEST_BYTES:
                         raise Refused(
                             f"The weights of {name} at {listed.url} are larger than 1 GiB; they are not used."
@@ -129,10 +136,8 @@ def _fetch(name: str, listed: Listed, path: Path) -> None:
 
 def _read(name: str, listed: Listed, path: Path) -> dict[str, Tensor]:
     try:
-        if listed.url.endswith(".safetensors"):
-            return load_file(path)
         values = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
         raise Refused(
             f"The weights of {name} at {listed.url} are no plain file of tensors, so they were not read."
         ) from error
@@ -144,9 +149,22 @@ def _read(name: str, listed: Listed, path: Path) -> dict[str, Tensor]:
 def _named(
     name: str, listed: Listed, weights: dict[str, Tensor], features: nn.Module, head: str
 ) -> dict[str, Tensor]:  # fmt: skip
-    """Return the published tensors under our names: both lists are in the order of the layers."""
-    ours = {k: v for k, v in features.state_dict().items() if not k.endswith("num_batches_tracked")}
-    theirs = [v for k, v in weights.items() if not k.startswith(head) and not k.endswith("num_batches_tracked")]
-    if [v.shape for v in ours.values()] != [v.shape for v in theirs]:
+    """Return the published tensors under our names: layer by layer, and in a layer by their own names."""
+    own = features.state_dict()
+    ours, theirs = _by_layer(own), _by_layer(each for each in weights if not each.startswith(head))
+    if _kinds(ours, own) != _kinds(theirs, weights):
         raise Refused(f"The weights of {name} at {listed.url} are those of another network.")
-    return {k: v.float().contiguous() for k, v in zip(ours, theirs, strict=True)}
+    return {mine: weights[other].float().contiguous() for mine, other in zip(ours, theirs, strict=True)}
+
+
+def _by_layer(names: Iterable[str]) -> list[str]:
+    """Layers in their order; in a layer by name, because published files list its tensors in different orders."""
+    kept = [name for name in names if not name.endswith("num_batches_tracked")]
+    place: dict[str, int] = {}
+    for name in kept:
+        place.setdefault(name.rpartition(".")[0], len(place))
+    return sorted(kept, key=lambda name: (place[name.rpartition(".")[0]], name.rpartition(".")[2]))
+
+
+def _kinds(names: list[str], tensors: Mapping[str, Tensor]) -> list[tuple[str, torch.Size]]:
+    return [(name.rpartition(".")[2], tensors[name].shape) for name in names]

@@ -70,6 +70,8 @@ def main() -> int:
     """Train to the end, then wait to be dismissed."""
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # sent to the whole group; the parent decides
+    said = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print goes to the log: nobody reads this pipe before the end
     prepare()
     work: Work = pickle.load(sys.stdin.buffer)  # noqa: S301 (from the parent that started this process)
     dismissed = threading.Thread(target=_wait, daemon=True)
@@ -80,7 +82,7 @@ def main() -> int:
         _train(work)
     except Exception as error:
         failure_class, message, detail = said_of(error)
-        print(json.dumps({"class": failure_class, "message": message, "detail": detail}), flush=True)
+        print(json.dumps({"class": failure_class, "message": message, "detail": detail}), file=said, flush=True)
         os._exit(OTHER_FAULT)  # note: no farewell to the others, who would wait for it
     dismissed.join()
     return 0

@@ -18,7 +18,7 @@ import axons_runner
 from axons_runner import worker
 from axons_runner.attempt import Attempt, Ending
 from axons_runner.client import ServiceClient
-from axons_runner.errors import OUR_FAULT, Rejected, StopReason, Superseded, Unavailable, no_memory
+from axons_runner.errors import OUR_FAULT, OUT_OF_MEMORY_EXIT, Rejected, StopReason, Superseded, Unavailable, no_memory
 from axons_runner.monitor import Monitor, oom_kills
 from axons_runner.settings import Options
 from axons_runner.shutdown import Shutdown
@@ -72,7 +72,8 @@ class Child:
         """Return why the child is gone."""
         self.process.join(2)
         killed = self.process.exitcode == -signal.SIGKILL
-        return ChildDied(self.process.exitcode, out_of_memory=killed and oom_kills() > self.oom_before)
+        starved = killed and oom_kills() > self.oom_before
+        return ChildDied(self.process.exitcode, out_of_memory=starved or self.process.exitcode == OUT_OF_MEMORY_EXIT)
 
     def kill(self) -> None:
         """End the child at once and wait for it."""

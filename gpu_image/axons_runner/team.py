@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
+import torch
 
 from axons_runner.context import Context
 from axons_runner.data import TrainingSet
-from axons_runner.errors import NO_MEMORY, Infrastructure, JobFailure, Stopped
+from axons_runner.errors import NO_MEMORY, OUT_OF_MEMORY_EXIT, Infrastructure, JobFailure, Stopped
 from axons_runner.hyperparameters import Hyperparameters
 from axons_runner.monitor import oom_kills
 from axons_runner.parallel import ALONE, Team, fitting, meeting
@@ -95,7 +96,10 @@ class Helpers:
     def _watch(self) -> None:
         while not self.over.wait(LOOK_SECONDS):
             if self.dead() is not None and not self.over.wait(GIVE_UP_SECONDS):
-                os._exit(OTHER_FAULT)  # waiting for the dead, on a GPU without end: the agent starts a new process
+                # this process waits for the dead, on a GPU without end: the agent starts a new one
+                why = self.failure(0)
+                no_memory = why is not None and why.failure_class == "out_of_memory"
+                os._exit(OUT_OF_MEMORY_EXIT if no_memory else OTHER_FAULT)
 
 
 @contextmanager
@@ -122,8 +126,8 @@ def assembled(
         try:
             with meeting(Path(first.place), 0, size, engine.device) as team:
                 yield team
-        except (JobFailure, Stopped):
-            raise
+        except (JobFailure, Stopped, MemoryError, torch.OutOfMemoryError):
+            raise  # of this process itself
         except Exception as error:
             failure = helpers.failure(2.0 if isinstance(error, RuntimeError) else 0.0)
             raise failure or error from error

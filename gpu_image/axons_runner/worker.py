@@ -76,6 +76,7 @@ def main(
     threading.Thread(target=_listen, args=(pipe, reporter, jobs), daemon=True).start()
 
     prepare()
+    from axons_runner.backbones import ARCHITECTURES
     from axons_runner.engine import Engine
     from axons_runner.pictures import PictureConverter
     from axons_runner.tasks import classification  # noqa: F401  # now, not in the first job
@@ -90,7 +91,9 @@ def main(
     converter = PictureConverter()
     if slot == "inference":
         converter.start()
-    about = {"device": engine.device_name, "architectures": engine.architectures, "refused": engine.refused}
+    # a model brings its own weights: only a training needs the published ones
+    names = engine.architectures if slot == "training" else sorted(ARCHITECTURES)
+    about = {"device": engine.device_name, "architectures": names, "refused": engine.refused}
     reporter.send("ready", about)
     while True:
         assignment, work_dir = jobs.get()

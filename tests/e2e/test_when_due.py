@@ -16,21 +16,23 @@ HANDED_IN = re.compile("is being scored|on the hidden pictures|is handed in")
 
 def dates(seat: Seat, *, due: timedelta | None, results: str = "always") -> None:
     """Course staff set the exercise's due date, that long from now, and when its results are shown."""
+    wanted = moment(due)  # once: the hour may turn meanwhile
     seat.page.goto(f"{seat.demo.url}/instructor/dates/")
     card = seat.page.locator("[data-exercise=everyday_objects]")
-    card.get_by_label("Due", exact=True).fill(moment(due))
+    card.get_by_label("Due", exact=True).fill(wanted)
     card.get_by_label("Show results").select_option(results)
     card.get_by_role("button", name="Save").click()
-    expect(card.get_by_label("Due", exact=True)).to_have_attribute("value", moment(due))
+    expect(card.get_by_label("Due", exact=True)).to_have_attribute("value", wanted)
 
 
 def extension(seat: Seat, name: str, due: timedelta | None) -> None:
     """Course staff give one student a due date of their own."""
+    wanted = moment(due)
     seat.page.goto(f"{seat.demo.url}/instructor/dates/")
     form = seat.page.locator("[data-exercise=everyday_objects] form", has_text=f"Due for {name}")
-    form.get_by_label(re.compile("Due for")).fill(moment(due))
+    form.get_by_label(re.compile("Due for")).fill(wanted)
     form.get_by_role("button", name="Extend").click()
-    expect(form.get_by_label(re.compile("Due for"))).to_have_attribute("value", moment(due))
+    expect(form.get_by_label(re.compile("Due for"))).to_have_attribute("value", wanted)
 
 
 def moment(due: timedelta | None) -> str:

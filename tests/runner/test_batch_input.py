@@ -189,7 +189,8 @@ def test_a_zip_of_too_many_or_no_files_is_refused_whole(tmp_path: Path) -> None:
 )
 def test_no_cell_is_run_as_a_formula(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
-    assert safe_cell("a=1") == "a=1"
+    assert safe_cell("a=1; b") == "a=1; b"
+    assert safe_cell(f"x;{text}") == f"x;'{text}", "a cell ends at a semicolon in many countries"
 
 
 def rows(path: Path) -> list[list[str]]:

@@ -92,6 +92,23 @@ def test_the_layers_of_a_resnet_are_found_too(service: FakeService, tmp_path: Pa
         assert torch.equal(ours(images), found[0])
 
 
+def test_the_order_of_tensors_within_a_layer_is_the_files_own_affair(service: FakeService, tmp_path: Path) -> None:
+    """Files of torchvision's first years list a batch norm's running mean and variance before its weight and bias."""
+    published = resnet18(weights=None).eval()
+    with torch.no_grad():
+        for number, value in enumerate(published.state_dict().values()):
+            value.add_(number)
+    state = published.state_dict()
+    layers = dict.fromkeys(key.rpartition(".")[0] for key in state)
+    older = {key: state[key] for layer in layers for key in reversed(state) if key.rpartition(".")[0] == layer}
+    ours = untrained("resnet18", 1).features.eval()
+    found = mirrored("resnet18", entry(tmp_path, service.put("resnet18.pth", saved(older))), ours, "fc.", tmp_path)
+    ours.load_state_dict(found, strict=False)
+    theirs = [v for k, v in state.items() if not k.startswith("fc.") and "num_batches" not in k]
+    mine = [v for k, v in ours.state_dict().items() if "num_batches" not in k]
+    assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+
+
 class Trap:
     """A pickle that would leave a file behind if it were obeyed."""
 

@@ -95,7 +95,7 @@ export function HandIn() {
           <Problem error={submit.error} />
         </section>
       )}
-      {project.spec.leaderboard ? <Leaderboard changes={submissions.map((each) => each.state).join()} /> : null}
+      {project.spec.leaderboard ? <Leaderboard changes={[project.results_withheld, ...submissions.map((each) => each.state)].join()} /> : null}
       {submissions.length > 1 ? <History submissions={submissions} /> : null}
     </>
   );

@@ -30,7 +30,9 @@ export function ManyPictures() {
   const [problems, setProblems] = useState<string[]>([]);
   const [share, setShare] = useState<number | null>(null);
   const [archive, setArchive] = useState<string | null>(null);
+  const [all, setAll] = useState(false);
   const stop = useRef<AbortController | null>(null);
+  const place = useRef<HTMLElement>(null);
   const queue = useMemo(
     () => new UploadQueue({ service: session.uploads("prediction"), onChange: (all, sums) => { setUploads(all); setTotals(sums); } }),
     [session],
@@ -78,9 +80,14 @@ export function ManyPictures() {
   };
   const sent = uploads.filter((each) => each.state === "sent" && each.uploadId).map((each) => each.uploadId ?? "");
   const moving = (totals?.moving ?? 0) > 0;
-  const batches = project.jobs.filter((job) => job.batch).slice(0, SHOWN);
+  const tables = project.jobs.filter((job) => job.batch);
+  const batches = all ? tables : tables.slice(0, SHOWN);
+  const cancel = () => {
+    stop.current?.abort();
+    place.current?.focus();
+  };
   return (
-    <section class="ax-many">
+    <section class="ax-many" ref={place} tabIndex={-1}>
       <h4>{t("Many pictures at once")}</h4>
       <p class="ax-help">{hasMasks(project.spec)
         ? t("Choose a zip or up to {n} pictures, {size} in all. You get a table with how much of each picture every class covers, and the masks as a zip.", { n: number(MAX_PICTURES), size: bytes(MAX_BYTES) })
@@ -92,7 +99,7 @@ export function ManyPictures() {
           <ProgressBar value={share} label={t("Sending the zip")} />
           <div class="ax-row ax-spread">
             <p class="ax-facts-line">{share < 1 ? t("{share} sent", { share: percent(share, 0) }) : t("Being put in line…")}</p>
-            {share < 1 ? <Button small look="quiet" onClick={() => stop.current?.abort()}>{t("Cancel")}</Button> : null}
+            {share < 1 ? <Button small look="quiet" onClick={cancel}>{t("Cancel")}</Button> : null}
           </div>
         </div>
       )}
@@ -108,6 +115,7 @@ export function ManyPictures() {
       <Problem error={order.error} />
       {archive && order.error?.temporary ? <div class="ax-row"><Button small busy={order.busy} onClick={() => void order.run({ archive })}>{t("Try again")}</Button></div> : null}
       {batches.length > 0 ? <ul class="ax-batches" aria-label={t("Tables of many pictures")}>{batches.map((job) => <li key={job.id}><BatchJob job={job} /></li>)}</ul> : null}
+      {tables.length > batches.length ? <Button small look="quiet" onClick={() => setAll(true)}>{tn("Show {n} older table", "Show {n} older tables", tables.length - batches.length)}</Button> : null}
     </section>
   );
 }

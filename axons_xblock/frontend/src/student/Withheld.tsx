@@ -9,13 +9,14 @@ import { Notice } from "../ui/basics";
 
 const LONGEST_TIMER = 2 ** 31 - 1;
 const AFTER = 1000;
+const SPREAD = 30_000; // a class must not ask in one second
 
 /** Asks for everything anew a moment after scores may be seen. */
 export function useAppearance(session: Session, state: State): void {
   const at = state.project?.results_withheld ? state.project.results_at : null;
   useEffect(() => {
     if (!at) return undefined;
-    const wait = Math.max(0, Date.parse(at) - (Date.now() + state.ahead)) + AFTER;
+    const wait = Math.max(0, Date.parse(at) - (Date.now() + state.ahead)) + AFTER + Math.random() * SPREAD;
     if (wait > LONGEST_TIMER) return undefined;
     const timer = setTimeout(() => void session.api.open().catch(() => undefined), wait);
     return () => clearTimeout(timer);
