@@ -19,7 +19,7 @@ from axons_service.compute.starts import has_machine, is_asked_for, machines_sta
 from axons_service.compute.usage import machines_unknown, uses_update
 
 STALLED_AFTER = timedelta(seconds=180)  # a runner with a free slot claims every 20 s
-STOP_GRACE = timedelta(seconds=30)
+STOP_GRACE = timedelta(seconds=75)  # longer than a pod's own (`kubernetes_manifest.GRACE_SECONDS`)
 CRASH_WINDOW = timedelta(seconds=60)
 CRASHES = 3  # so many runners that died in the window without ever claiming: wait for it to pass
 UNKNOWN_GRACE = timedelta(seconds=60)  # a runner that was wrongly taken for gone claims again within 20 s

@@ -242,7 +242,8 @@ def _stoppable(facts: Facts, desired: int) -> tuple[int, ...]:
     rules = facts.rules
     surplus = len(facts.machines) - desired
     newest = min((machine.age for machine in facts.machines), default=0.0)
-    if surplus <= 0 or facts.waiting or facts.pictures or newest < rules.cool_down:
+    # a picture keeps the one machine that `desired` counts: one that is idle for long beside it cannot do it
+    if surplus <= 0 or facts.waiting or newest < rules.cool_down:
         return ()
     idle = [machine for machine in facts.machines if not machine.is_starting and _may_go(machine, rules)]
     idle.sort(key=lambda machine: -(machine.idle or 0.0))

@@ -166,8 +166,9 @@ def forecast(pool_id: int, jobs: Iterable[Job], *, is_inference: bool) -> Foreca
         fresh_seconds = LONG_SECONDS if len(known.order) > LONG else FRESH_SECONDS
         if time.monotonic() - known.read_at < fresh_seconds and all(known.knows(job) for job in jobs):
             return known
-    _lately[key] = Forecast(Pool.objects.get(pk=pool_id), is_inference=is_inference)
-    return _lately[key]
+    fresh = Forecast(Pool.objects.get(pk=pool_id), is_inference=is_inference)
+    _lately[key] = fresh  # another thread's may replace it, which perhaps does not know these jobs' courses
+    return fresh
 
 
 def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> list[Waiting]:

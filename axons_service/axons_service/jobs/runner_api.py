@@ -71,11 +71,14 @@ class ClaimView(AsyncAPIView):
         while True:
             heard = bell().heard(able)
             runner, found = await self._attempt(pool, runner, about)
-            if more if found is not None else runner.state == Runner.State.STOPPING:
+            if found is not None and more:
                 bell().wake(able)
             left = deadline - time.monotonic()
             if found is not None:
                 return Response(found)
+            if runner.state == Runner.State.STOPPING:  # it takes nothing, so nobody rings for it
+                await asyncio.sleep(max(left, 0.0))
+                return Response(status=204)
             if left <= 0:
                 return Response(status=204)
             more = await bell().wait(able, heard, left)
