@@ -36,7 +36,8 @@ demo-check: setup ## the student's whole path without a browser, with times
 test: setup ## all tests but the browser's; those whose server is absent say so
 ifeq ($(strip $(PYTEST_ARGS)),)
 	@$(SERVERS) failed=0; $(PY) -m pytest tests/service $(TWO) || failed=1; \
-		$(PY) -m pytest --ignore=tests/e2e --ignore=tests/service || failed=1; exit $$failed
+		$(PY) -m pytest --ignore=tests/e2e --ignore=tests/service --ignore=tests/faults $(TWO) || failed=1; \
+		$(PY) -m pytest tests/faults || failed=1; exit $$failed
 else
 	@$(SERVERS) $(PY) -m pytest --ignore=tests/e2e $(PYTEST_ARGS)
 endif
