@@ -137,7 +137,7 @@ def test_a_runner_works_for_the_pool_that_init_registers(env: Path) -> None:
     assert "--token-file /run/secrets/axons/pool-cpu" in (PATCHES.parent / "tasks/init.sh").read_text()
     permissions = compose["services"]["permissions"]
     assert f"{folder}:/mounts/axons-runner:z" in permissions["volumes"]
-    script = (env / "local/docker-compose.yml").read_text() + json.dumps(permissions)
+    script = (env / "apps/permissions/setowners.sh").read_text()
     assert "cp /mounts/axons-rendered/pool-cpu /mounts/axons-runner/" in script
     assert "setowner 42420 /mounts/axons-runner" in script
     options = cli.parse([*runner["command"], "--pool-token-file", str(env / "apps/axons/keys/pool-cpu")])

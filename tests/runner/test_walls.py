@@ -28,7 +28,8 @@ def test_the_parent_process_imports_no_torch() -> None:
 
 def test_nothing_is_unpickled_from_a_file() -> None:
     text = "\n".join(path.read_text() for path in SOURCE.rglob("*.py"))
-    assert "import pickle" not in text
+    # one process hands another its work through a pipe; files are never opened that way
+    assert re.findall(r"pickle\.loads?\(([^)]*)\)|pickle\.Unpickler", text) == ["sys.stdin.buffer"]
     assert re.findall(r"torch\.load\((?![^)]*weights_only=True)", text) == []
 
 
