@@ -98,7 +98,7 @@ class TrainingSetImagesView(APIView):
     """The images of a training set."""
 
     class FilterSerializer(serializers.Serializer[Any]):
-        label = serializers.CharField(required=False, default=None)  # type: ignore[assignment]
+        label = serializers.CharField(required=False, default=None, allow_blank=True)  # type: ignore[assignment]
         split = serializers.ChoiceField(choices=["train", "validation"], required=False, default=None)
         show = serializers.ChoiceField(choices=SHOWN, required=False, default="all")
         after = serializers.CharField(required=False, default=None)
@@ -124,7 +124,7 @@ class TrainingSetImagesView(APIView):
     )
     def get(self, request: Request, training_set_id: UUID) -> Response:
         """A page of images with presigned URLs."""
-        filters = self.FilterSerializer(data=request.query_params)
+        filters = self.FilterSerializer(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         training_set = selectors.training_set_for(caller_of(request), training_set_id)
         return Response(images_page(training_set, **filters.validated_data))

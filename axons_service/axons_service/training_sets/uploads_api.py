@@ -150,7 +150,7 @@ class UploadsView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Uploads of yours that no training set or job has taken, so that a page can go on where it was cut off."""
-        filters = self.FilterSerializer(data=request.query_params)
+        filters = self.FilterSerializer(data=request.query_params.dict())
         filters.is_valid(raise_exception=True)
         project, purpose = own_project(caller_of(request)), filters.validated_data["purpose"]
         rows = selectors.uploads_waiting(project, purpose=purpose)

@@ -58,6 +58,7 @@ def test_a_manifest_is_as_its_schema_says(first: TrainingSet) -> None:
 def test_look_alikes_are_kept_marked_and_shown_together(first: TrainingSet, anna: Caller) -> None:
     assert first.image_count == 25
     assert [each["code"] for each in first.warnings] == ["near_duplicates"]
+    assert anna.get(f"/training-sets/{first.pk}/images", split="").status_code == 400, "no split has this name"
     page = anna.get(f"/training-sets/{first.pk}/images", show="near_duplicates").json()["images"]
     assert {each["name"] for each in page} == {"0.jpg", "small.jpg"}
     assert {each["near_group"] for each in page} == {1}
