@@ -35,7 +35,7 @@ from axons_runner.errors import (
 from axons_runner.process import prepare
 
 # how torch, ONNX Runtime and C++ say it on the CPU, each with an exception of its own
-NO_MEMORY_WORDS = ("allocate memory", "Failed to allocate", "bad allocation", "bad_alloc")
+NO_MEMORY_WORDS = ("allocate memory", "can't start new thread", "Failed to allocate", "bad allocation", "bad_alloc")
 
 if TYPE_CHECKING:
     from axons_runner.engine import Engine
