@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from axons_runner.cache import sha256_of
 from axons_runner.client import AttemptClient
 from axons_runner.errors import OUR_FAULT, FailureClass, Rejected, StopReason, Superseded, Unavailable
 from axons_runner.events import EventStream
@@ -181,7 +181,5 @@ class Attempt:
 
 
 def _describe(name: str, path: Path) -> dict[str, Any]:
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     kind = CONTENT_TYPES.get(path.suffix, "application/octet-stream")
-    return {"name": name, "bytes": path.stat().st_size, "sha256": digest, "content_type": kind}
+    return {"name": name, "bytes": path.stat().st_size, "sha256": sha256_of(path), "content_type": kind}

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from axons_runner.cache import sha256_of
 from axons_runner.hyperparameters import Hyperparameters
-from axons_runner.published import converted, sha256_of
+from axons_runner.published import converted
 
 if TYPE_CHECKING:
     from axons_runner.segmenters import Segmenter

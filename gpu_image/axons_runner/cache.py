@@ -35,7 +35,7 @@ class DiskCache:
         digest = str(file["sha256"])
         path = self.root / digest[:2] / digest
         with contextlib.suppress(FileNotFoundError):  # the runner's other process may evict it meanwhile
-            if _digest(path) == digest:
+            if sha256_of(path) == digest:
                 os.utime(path)
                 return path
         path.parent.mkdir(exist_ok=True)
@@ -95,6 +95,7 @@ def _download_once(url: str, path: Path, sha256: str | None, limit_bytes: int) -
     return "" if sha256 is None or digest.hexdigest() == sha256 else "the content has another sha256"
 
 
-def _digest(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -7,7 +7,6 @@ with ``weights_only=True``: no code in it runs.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import pickle
@@ -23,6 +22,8 @@ import requests
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+
+from axons_runner.cache import sha256_of
 
 LARGEST_BYTES = 1 << 30
 CHUNK = 1 << 20
@@ -97,12 +98,6 @@ def converted(path: Path, make: Callable[[], dict[str, Tensor]]) -> tuple[dict[s
         os.replace(fresh, path)
         os.replace(Path(folder) / note.name, note)
     return weights, digest
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fetch(name: str, listed: Listed, path: Path) -> None:

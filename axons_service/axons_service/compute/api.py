@@ -5,7 +5,6 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
-from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,17 +13,11 @@ from axons_service.compute.services import runner_enrol
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.rates import rate_check
 from axons_service.operations.strict import StrictSerializer
-from axons_service.sites.authentication import bearer
+from axons_service.sites.authentication import NamedAuthentication, bearer
 
 
-class EnrolmentAuthentication(BaseAuthentication):
-    """Names the scheme in the OpenAPI document; `runner_enrol` compares the token, since the runner is in the body."""
-
-    def authenticate(self, request: Request) -> None:
-        return None
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
+class EnrolmentAuthentication(NamedAuthentication):
+    """An enrolment token; the runner is in the body."""
 
 
 class EnrolmentScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

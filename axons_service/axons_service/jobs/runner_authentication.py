@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from axons_service.compute.models import Pool, Runner
 from axons_service.compute.services import runner_of_token
-from axons_service.sites.authentication import bearer
+from axons_service.sites.authentication import NamedAuthentication, bearer
 
 
 class PoolAuthentication(BaseAuthentication):
@@ -40,14 +40,8 @@ class PoolScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
         return {"type": "http", "scheme": "bearer", "description": "The token of a pool, or of a runner that enrolled."}
 
 
-class AttemptAuthentication(BaseAuthentication):
-    """Names the scheme in the OpenAPI document; the view compares the token, since the attempt is in the body."""
-
-    def authenticate(self, request: Request) -> None:
-        return None
-
-    def authenticate_header(self, request: Request) -> str:
-        return "Bearer"
+class AttemptAuthentication(NamedAuthentication):
+    """An attempt's token; the attempt is in the body."""
 
 
 class AttemptScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

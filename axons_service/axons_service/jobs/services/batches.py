@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from axons_service.exercises.models import Project
 from axons_service.jobs.batches import batch_counts
 from axons_service.jobs.models import Job, PredictionBatch
+from axons_service.jobs.services.inputs import inputs_lock
 from axons_service.training_sets.models import Upload
 from axons_service.training_sets.services import uploads_delete, uploads_unused
 
@@ -17,7 +17,6 @@ def batch_keep(*, job: Job, files: list[dict[str, str | int]], result: dict[str,
     batch.files = files
     batch.seconds = result["seconds"]
     batch.save(update_fields=["counts", "files", "seconds"])
-    # as `inputs_hold` does: who orders something with these pictures has done so, or finds them gone
-    Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=job.project_id)
+    inputs_lock(job.project_id)  # who orders something with these pictures has done so, or finds them gone
     own = [*batch.pictures.values_list("pk", flat=True), *([job.upload_id] if job.upload_id else [])]
     uploads_delete(uploads=list(uploads_unused(Upload.objects.filter(pk__in=own), but_by=job)))

@@ -1,5 +1,7 @@
 """What a job may use: a learner's training never sees a hidden test set, nor anyone else's work."""
 
+from uuid import UUID
+
 from axons_service.exercises.models import Project
 from axons_service.jobs.models import Job, Model
 from axons_service.operations.problems import Problem
@@ -42,16 +44,25 @@ def inputs_check(
     raise Problem(422, "kind_unknown", "A job's kind is training or inference.")
 
 
-def inputs_hold(*, project: Project, training_set: TrainingSet | None, model: Model | None) -> None:
+def inputs_lock(project_id: UUID) -> None:
+    """Lock the project: whoever deletes what its jobs use, or makes one that uses it, waits for the other's end."""
+    Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=project_id)
+
+
+def inputs_hold(
+    *, project: Project, training_set: TrainingSet | None, model: Model | None, uploads: list[Upload]
+) -> None:
     """Lock the project, so that nobody deletes what the job uses; call inside the transaction that makes the job.
 
-    Raises Problem 409 `in_trash` for what is in the trash already.
+    Raises Problem 409 `in_trash` for what is in the trash already, 422 `upload_unknown` for uploads that are deleted.
     """
-    Project.objects.select_for_update(no_key=True).values_list("pk").get(pk=project.pk)
+    inputs_lock(project.pk)
     if training_set is not None and TrainingSet.objects.filter(pk=training_set.pk, trash__isnull=False).exists():
         raise Problem(409, "in_trash", "This training set is in the trash. Restore it first, then train on it.")
     if model is not None and Model.objects.filter(pk=model.pk, trash__isnull=False).exists():
         raise Problem(409, "in_trash", "This model is in the trash. Restore it first, then use it.")
+    if Upload.objects.filter(pk__in=[each.pk for each in uploads]).count() != len(uploads):
+        raise Problem(422, "upload_unknown", "Upload the pictures again: they are not in your project any more.")
 
 
 def hidden_test_set(project: Project) -> TrainingSet:

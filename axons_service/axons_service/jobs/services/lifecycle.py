@@ -100,10 +100,8 @@ def _job_new(
     training_set = inputs_check(
         project=project, kind=kind, training_set=training_set, model=model, upload=upload, pictures=pictures
     )
-    inputs_hold(project=project, training_set=training_set, model=model)
-    shown = [*pictures, *([upload] if upload is not None else [])]
-    if Upload.objects.filter(pk__in=[each.pk for each in shown]).count() != len(shown):
-        raise Problem(422, "upload_unknown", "Upload the pictures again: they are not in your project any more.")
+    uploads = [*pictures, *([upload] if upload is not None else [])]
+    inputs_hold(project=project, training_set=training_set, model=model, uploads=uploads)
     if kind != Job.Kind.EVALUATION:  # handing in is never refused for lack of room
         quota_check(project=project)
     job = Job(
