@@ -1,6 +1,7 @@
 """Fixtures of the service's tests. SQLite by default; PostgreSQL when AXONS_TEST_DATABASE_URL is set."""
 
 import os
+from math import inf
 from typing import Any
 
 import pytest
@@ -46,14 +47,14 @@ else:
 
 @pytest.fixture(autouse=True)
 def lines_are_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a test changed is seen at once; `test_forecast.py` is about what is remembered."""
+    """What a test changed is seen at once; `test_hot_path.py` is about what is remembered."""
     from axons_service.jobs import forecast, measurements
 
     forecast._lately.clear()
     measurements._lately.clear()
     monkeypatch.setattr(measurements, "KEPT_SECONDS", 0.0)
     monkeypatch.setattr(forecast, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(forecast, "LONG_SECONDS", 0.0)
+    monkeypatch.setattr(forecast, "READING_SHARE", inf)
 
 
 @pytest.fixture

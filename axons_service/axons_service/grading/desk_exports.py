@@ -5,6 +5,7 @@ the LMS's, which puts them in when a grader fetches the table.
 import csv
 import io
 import json
+import re
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,14 +31,14 @@ COLUMNS = (
     "reviews",
     "last_comment",
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# what spreadsheets take for the beginning of a formula, also in full width (OWASP, "CSV Injection"); in many countries
+# a cell ends at a semicolon
+FORMULA = re.compile("(^|[;\t])(?= *[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
 
 
 def safe_cell(value: object) -> object:
-    """A text that no spreadsheet runs: a leading apostrophe where it would be taken for a formula (OWASP)."""
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    """A text that no spreadsheet runs: an apostrophe before what would be taken for a formula; numbers as they are."""
+    return FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def export_write(task: DeskTask, progress: Callable[[int], None]) -> int:

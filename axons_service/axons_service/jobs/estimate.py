@@ -20,6 +20,7 @@ DOUBT = 0.5
 LOW, MIDDLE, HIGH = 0.05, 0.5, 0.95
 CLAIM_SECONDS = 2.0  # a free runner asks at least every second
 LOOK_PAST = 200  # jobs of courses at their limit that a slot passes over
+IN_REACH = PLAYED + LOOK_PAST  # of a line; no play gets behind them
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,14 +91,19 @@ class Estimates:
         self._tails: list[_Tail] = []
         self._counts: dict[tuple[int, int, int | None], Counter[Measured | None]] = {}
         random = Random(0)
+        lines = (list(enumerate(first))[:IN_REACH], list(enumerate(second, start=len(first)))[:IN_REACH])
         for _ in range(PLAYS if slots else 0):
             factors: dict[Measured, float] = {}
-            begun = _played(first, second, slots, random, factors)
+            begun = _played(lines, slots, random, factors)
             for index, start in begun.items():
                 self._played[index].append(start)
             is_stuck = len(begun) < min(PLAYED, len(everyone))  # on work or a machine that was never measured
             last = inf if is_stuck else max(begun.values(), default=0.0)
             self._tails.append(_Tail(last, len(begun), factors))
+
+    def is_past(self, place: int) -> bool:
+        """Whether nothing was played that says when a job of this place starts: behind the end of a short line."""
+        return len(self._ranked) <= place and len(self._ranked) < PLAYED
 
     def of(self, place: int) -> Estimate:
         """The estimate of a place; one behind the end of the line is that of whoever joins now."""
@@ -140,26 +146,26 @@ def _quantiles(times: list[float]) -> Estimate:
 
 
 def _played(
-    first: list[Work],
-    second: list[Work],
+    waiting: tuple[list[tuple[int, Work]], list[tuple[int, Work]]],
     slots: list[Slot],
     random: Random,
     factors: dict[Measured, float],
 ) -> dict[int, float]:
-    """One play: when each job of `first + second` starts, until PLAYED did."""
+    """One play: when each job of both lines, given with its place, starts, until PLAYED did."""
     play = _Play()
     for number, slot in enumerate(slots):
         end = inf if slot.is_unknown else _left(slot, random, factors)
         heapq.heappush(play.free, (end, number, slot.last_kind))
         if slot.course:
             play.ends[slot.course].append(end)
-    lines = {True: list(enumerate(first)), False: list(enumerate(second, start=len(first)))}
+    first, second = waiting
+    lines = {True: first.copy(), False: second.copy()}
     begun: dict[int, float] = {}
     while (lines[True] or lines[False]) and len(begun) < PLAYED and play.free:
         now, number, last_kind = heapq.heappop(play.free)
         if now == inf:
             break
-        is_first_next = not (lines[False] and first and last_kind == first[0].kind)
+        is_first_next = not (lines[False] and first and last_kind == first[0][1].kind)
         for is_first in (is_first_next, not is_first_next):
             index = _next(lines[is_first], play, now)
             if index is not None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from statistics import median
-from threading import RLock
+from threading import Lock, RLock
 
 from django.utils import timezone
 
@@ -22,8 +22,8 @@ from axons_service.jobs.models import Attempt, CourseTurn, Job
 from axons_service.jobs.states import WAITING
 
 FRESH_SECONDS = 1.0  # a line is read again only after so long, however many look and join
-LONG = 500  # one of more jobs, after LONG_SECONDS
-LONG_SECONDS = 2.0
+READING_SHARE = 0.1  # of its process's time that reading a long line may take
+LONG = 500  # in a line of more jobs nobody looks at each of them for one that joins
 
 
 class Forecast:
@@ -40,8 +40,16 @@ class Forecast:
         self._begin = start_times(pool) if provider_of(pool).starts_runners else None
         self.slots = self._slots(pool, is_inference)
         self._arrange()
+        self._estimate()
         limited = {course.limits_id for course in self._courses.values() if course.limits.max_running is not None}
         self._running = course_trainings(limited) if limited else {}
+        self._seconds_to_read = time.monotonic() - self.read_at
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it was read so lately that reading it again is not worth its time."""
+        kept = max(FRESH_SECONDS, self._seconds_to_read / READING_SHARE)
+        return time.monotonic() - self.read_at < kept
 
     def knows(self, job: Job) -> bool:
         """Whether the job's course was there when the line was read."""
@@ -55,6 +63,8 @@ class Forecast:
                     return self._newcomer(job)
                 self._waiting.append(self._joined(job))  # who comes then sees it
                 self._arrange()
+                if self._estimates.is_past(self.positions[job.pk] - 1):
+                    self._estimate()
             return self.positions[job.pk]
 
     def estimate(self, position: int) -> Estimate:
@@ -77,12 +87,16 @@ class Forecast:
         return self._running.get(limits.pk, 0)
 
     def _arrange(self) -> None:
-        """Put the line in order and estimate it."""
+        """Put the line in order."""
         first, *others = (in_order(job for job in self._waiting if job.key[1] == kind) for kind in self._kinds)
-        second = others[0] if others else []
-        self.order = alternating(first, second)
+        self._first, self._second = first, others[0] if others else []
+        self.order = alternating(self._first, self._second)
         self.positions = {job.job_id: position for position, job in enumerate(self.order, start=1)}
-        self._estimates = Estimates([self._work(job) for job in first], [self._work(job) for job in second], self.slots)
+
+    def _estimate(self) -> None:
+        """Play the line as it is; that is dearer than to put it in order."""
+        first, second = ([self._work(job) for job in jobs] for jobs in (self._first, self._second))
+        self._estimates = Estimates(first, second, self.slots)
 
     def _joined(self, job: Job) -> Waiting:
         key: WorkKey = (job.spec_id, job.kind, way(job.hyperparameters.get(name) for name in WAY))
@@ -156,19 +170,32 @@ class Forecast:
 
 
 _lately: dict[tuple[int, bool], Forecast] = {}
+_reading: dict[tuple[int, bool], Lock] = {}
 
 
 def forecast(pool_id: int, jobs: Iterable[Job], *, is_inference: bool) -> Forecast:
-    """The line in which these jobs are, as it was a moment ago, so that many who look do not each read it."""
+    """The line in which these jobs are, as it was a moment ago, so that many who look do not each read it.
+
+    One thread reads; whoever comes meanwhile takes what is there, or waits for it.
+    """
     key = (pool_id, is_inference)
+    wanted = list(jobs)
     known = _lately.get(key)
-    if known is not None:
-        fresh_seconds = LONG_SECONDS if len(known.order) > LONG else FRESH_SECONDS
-        if time.monotonic() - known.read_at < fresh_seconds and all(known.knows(job) for job in jobs):
-            return known
-    fresh = Forecast(Pool.objects.get(pk=pool_id), is_inference=is_inference)
-    _lately[key] = fresh  # another thread's may replace it, which perhaps does not know these jobs' courses
-    return fresh
+    is_usable = known is not None and all(known.knows(job) for job in wanted)
+    if known is not None and is_usable and known.is_fresh:
+        return known
+    reading = _reading.setdefault(key, Lock())
+    if not reading.acquire(blocking=not is_usable) and known is not None:
+        return known
+    try:
+        newest = _lately.get(key)
+        if newest is not None and newest is not known and all(newest.knows(job) for job in wanted):
+            return newest
+        fresh = Forecast(Pool.objects.get(pk=pool_id), is_inference=is_inference)
+        _lately[key] = fresh
+        return fresh
+    finally:
+        reading.release()
 
 
 def _waiting(pool_id: int, kinds: list[str], courses: dict[int, CourseTurn]) -> list[Waiting]:

@@ -22,7 +22,7 @@ describe("the table with names", () => {
   });
 
   it("leaves other texts alone", () => {
-    expect(["=1", "+1", "-1", "@a", "\t=1", " =1"].map(safeCell)).toEqual(["'=1", "'+1", "'-1", "'@a", "'\t=1", "' =1"]);
-    expect(safeCell("Anna = Ben")).toBe("Anna = Ben");
+    expect(["=1", "+1", "-1", "@a", "\tx", " =1", "x;=1", "x; -1"].map(safeCell)).toEqual(["'=1", "'+1", "'-1", "'@a", "'\tx", "' =1", "x;'=1", "x;' -1"]);
+    expect(["Anna = Ben", "a=b; c"].map(safeCell)).toEqual(["Anna = Ben", "a=b; c"]);
   });
 });

@@ -3,7 +3,8 @@ import { absolute, bytes, duration, percent, relative, significant } from "../sr
 import { pluralIndex, setLocale, t, tn } from "../src/core/i18n";
 import { ActionKeys, randomId } from "../src/core/keys";
 import { matters } from "../src/core/further";
-import { hyperparameterSummary, scoreFor } from "../src/core/words";
+import type { Job } from "../src/core/types";
+import { epochsOf, epochWords, hyperparameterSummary, progressSentence, scoreFor } from "../src/core/words";
 import { continued, fromSlider, mistakesIn, parse, toSlider, defaults } from "../src/student/Hyper";
 import { pointsMistake } from "../src/staff/words";
 import { cleaned, completed } from "../src/studio/Studio";
@@ -11,6 +12,23 @@ import { SPEC } from "../gallery/fixtures";
 
 beforeEach(() => setLocale("en", undefined));
 afterEach(() => { delete (globalThis as { gettext?: unknown }).gettext; });
+
+describe("epochs", () => {
+  const job = { kind: "training", hyperparameters: { epochs: 25 }, progress: null, metrics: null } as unknown as Job;
+  const at = (done: number): Job => ({ ...job, progress: { phase: "training", unit: "epochs", done, total: 25 } });
+  it("are counted whole, from 1 to the last", () => {
+    expect([0, 0.2, 1, 12.767, 25].map((done) => epochWords(epochsOf(at(done))!))).toEqual(
+      ["epoch 1 of 25", "epoch 1 of 25", "epoch 1 of 25", "epoch 13 of 25", "epoch 25 of 25"]);
+    expect(progressSentence(at(12.767).progress!)).toBe("Training: epoch 13 of 25");
+  });
+  it("stay while the training is checked between two of them, and are unknown before the first", () => {
+    const checked: Job = { ...job, progress: { phase: "evaluating", unit: "images", done: 3, total: 9 } };
+    expect(epochsOf(checked)).toBeNull();
+    const train = { step: 99, epoch: 3, loss: 1, accuracy: 0.5 };
+    expect(epochsOf({ ...checked, metrics: { train } })).toEqual({ done: 3, total: 25 });
+    expect(epochsOf({ ...checked, metrics: { train }, kind: "inference" })).toBeNull();
+  });
+});
 
 describe("translation", () => {
   it("fills in values and leaves unknown ones alone", () => {

@@ -52,12 +52,15 @@ def submissions_per_second(port: int, world: World, clients: int, seconds: float
 
 
 def claims_per_second(port: int, clients: int, seconds: float) -> float:
-    """Sustained claims a second while jobs are waiting."""
+    """Sustained claims a second while jobs are waiting. Exits when there were none."""
 
     def step(client: Client, number: int) -> bool:
         return claim(client, f"bench-{number}", 0) is not None
 
-    return sustained(port, clients, seconds, step)
+    found = sustained(port, clients, seconds, step)
+    if found <= 0:
+        raise SystemExit("claims found nothing although jobs are waiting")
+    return found
 
 
 def batches_per_second(port: int, held: list[tuple[uuid.UUID, str]], clients: int, seconds: float) -> float:

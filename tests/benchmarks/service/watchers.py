@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 
 import psutil
@@ -15,6 +16,7 @@ from tests.benchmarks.service.world import COURSE, USAGE, World, running_create
 
 CLIENTS = 2
 WRITERS = 2
+SETTLE_SECONDS = 5.0  # until what was written while the last of them opened has been caught up with
 
 
 @dataclass
@@ -48,11 +50,17 @@ def read_tokens(world: World, jobs: int) -> str:
     return "".join(lines)
 
 
+def newest_event() -> int:
+    """The cursor of a page that is loaded now; 0 before the first event."""
+    from axons_service.jobs.models import Event
+
+    return Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
 def watch(stack: Stack, world: World, steps: list[int], jobs: int, seconds: float) -> list[Watched]:
     """For each total of `steps`, what that many watchers of `jobs` running jobs get within `seconds`."""
     web, port = stack.web()
     running_create(world, jobs)
-    tokens = read_tokens(world, jobs)
     browsers: list[subprocess.Popen[str]] = []
     found: list[Watched] = []
     writers = [_spawn(stack, "writing", str(share), str(WRITERS)) for share in range(WRITERS)]
@@ -60,13 +68,15 @@ def watch(stack: Stack, world: World, steps: list[int], jobs: int, seconds: floa
         total = 0
         for step in steps:
             opening = []
+            tokens, cursor = read_tokens(world, jobs), newest_event()
             for share in range(CLIENTS):
                 count = (step - total) // CLIENTS
-                browser = _spawn(stack, "watching", str(port), str(count), str(total + share * count))
+                browser = _spawn(stack, "watching", str(port), str(count), str(total + share * count), str(cursor))
                 _say(browser, tokens + "\n")
                 opening.append(browser)
             slowest = max(float(_hear(browser).split()[1]) for browser in opening)
             browsers += opening
+            time.sleep(SETTLE_SECONDS)
             added, total = step - total, step
             process = psutil.Process(web.pid)
             process.cpu_percent()

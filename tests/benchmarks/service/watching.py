@@ -1,8 +1,8 @@
 """A process full of browsers: many streams on one selector, nothing parsed but the time of sampled events.
 
-`python -m tests.benchmarks.service.watching PORT COUNT FIRST`: reads one token and project a line from standard input,
-opens COUNT streams, prints `open SECONDS`, then for each line `SECONDS` on standard input measures for so long and
-prints one JSON line of what came.
+`python -m tests.benchmarks.service.watching PORT COUNT FIRST CURSOR`: reads one token and project a line from standard
+input, opens COUNT streams after the event CURSOR, as a page that was just loaded does, prints `open SECONDS`, then
+for each line `SECONDS` on standard input measures for so long and prints one JSON line of what came.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Tally:
         return found
 
 
-async def run(port: int, count: int, first: int, projects: list[tuple[str, str]]) -> None:
+async def run(port: int, count: int, first: int, cursor: int, projects: list[tuple[str, str]]) -> None:
     tally = Tally()
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(OPENING)
@@ -79,7 +79,7 @@ async def run(port: int, count: int, first: int, projects: list[tuple[str, str]]
         token, project = projects[number % len(projects)]
         request = (
             f"GET /api/v1/projects/{project}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
-            "Accept: text/event-stream\r\n\r\n"
+            f"Accept: text/event-stream\r\nLast-Event-ID: {cursor}\r\n\r\n"
         ).encode()
         async with gate:
             transport, watcher = await loop.create_connection(lambda: Watcher(tally, request), "127.0.0.1", port)
@@ -97,12 +97,12 @@ async def run(port: int, count: int, first: int, projects: list[tuple[str, str]]
 
 def main() -> None:
     open_files_raise()
-    port, count, first = map(int, sys.argv[1:4])
+    port, count, first, cursor = map(int, sys.argv[1:5])
     projects: list[tuple[str, str]] = []
     while line := sys.stdin.readline().strip():
         token, _, project = line.partition(" ")
         projects.append((token, project))
-    asyncio.run(run(port, count, first, projects))
+    asyncio.run(run(port, count, first, cursor, projects))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 POOL_TOKEN = "the-pool-token-of-the-benchmark"
 COURSE = "course-v1:Bench+AX1+2026"
+ATTEMPTS = 10
 USAGE = "block-v1:Bench+AX1+2026+type@axons+block@one"
 
 
@@ -83,15 +84,18 @@ def world_create(learners: int) -> World:
 
 
 def jobs_create(world: World, count: int, state: str = "dispatched", kind: str = "training") -> list[uuid.UUID]:
-    """Jobs in a state, spread over the learners, one second apart."""
+    """Jobs in a state, spread over the learners, one second apart; those that wait for a runner have their turns."""
     from django.utils import timezone
 
     from axons_service.compute.models import Pool
-    from axons_service.exercises.models import Spec
+    from axons_service.exercises.models import Project, Spec
     from axons_service.jobs.models import Job
+    from axons_service.jobs.services.turns import turn_of, turns_tidy
 
     spec, pool, now = Spec.objects.get(), Pool.objects.get(), timezone.now()
     size = len(world.projects)
+    projects = Project.objects.select_related("exercise").in_bulk(world.projects[:count])
+    turns = {pk: turn_of(project=project, pool_id=pool.pk, kind=kind) for pk, project in projects.items()}
     jobs = Job.objects.bulk_create(
         (
             Job(
@@ -99,6 +103,7 @@ def jobs_create(world: World, count: int, state: str = "dispatched", kind: str =
                 training_set_id=world.sets[number % size],
                 spec=spec,
                 pool=pool,
+                turn=turns[world.projects[number % size]],
                 kind=kind,
                 state=state,
                 hyperparameters={"architecture": "small_cnn", "epochs": 2},
@@ -114,6 +119,7 @@ def jobs_create(world: World, count: int, state: str = "dispatched", kind: str =
     for number, job in enumerate(jobs):
         job.created_at = now - timedelta(seconds=count - number)  # `auto_now_add` sets it at the first write
     Job.objects.bulk_update(jobs, ["created_at"], batch_size=1000)
+    turns_tidy()
     analyze()
     return [job.pk for job in jobs]
 
@@ -202,11 +208,18 @@ def submissions_create(world: World, count: int) -> None:
 
 
 def jobs_forget() -> None:
-    """Back to a service without jobs."""
-    from django.db import connection
+    """Back to a service without jobs; again if the worker, which still dispatches, is in the way."""
+    from django.db import OperationalError, connection
 
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE axons_jobs_job, axons_jobs_event, axons_sites_usedtoken CASCADE")
+    tables = "axons_jobs_job, axons_jobs_event, axons_jobs_learnerturn, axons_jobs_courseturn, axons_sites_usedtoken"
+    for attempt in range(ATTEMPTS):
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"TRUNCATE {tables} CASCADE")
+            break
+        except OperationalError:  # a deadlock
+            if attempt == ATTEMPTS - 1:
+                raise
     analyze()
 
 

@@ -207,13 +207,14 @@ def test_the_zip_holds_the_table_and_each_submission(store: Any, handed_in: list
     assert (one["score"], one["metrics"]["accuracy"]) == (1.0, 0.97)
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", " =1", "\uff1d1"])
 def test_a_cell_that_a_spreadsheet_would_run_is_a_text(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
+    assert safe_cell(f"x;{text}") == f"x;'{text}", "a cell ends at a semicolon in many countries"
 
 
 def test_other_cells_are_left_alone() -> None:
-    assert [safe_cell(each) for each in ("Anna", "", "a=b", -0.5, 3)] == ["Anna", "", "a=b", -0.5, 3]
+    assert [safe_cell(each) for each in ("Anna", "", "a=b; c", -0.5, 3)] == ["Anna", "", "a=b; c", -0.5, 3]
 
 
 def test_tasks_are_for_staff_of_this_exercise_alone(

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -146,6 +147,38 @@ def test_a_line_is_read_again_after_its_moment(world: World, monkeypatch: pytest
     monkeypatch.setattr(forecast.time, "monotonic", lambda: clock)
     assert places([second])[second.pk].position == 1
     assert first.pk != second.pk
+
+
+def test_a_line_that_takes_long_to_read_is_kept_longer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forecast, "READING_SHARE", 0.1)
+    job = world.training()
+    line = forecast.forecast(job.pool_id, [job], is_inference=False)
+    line._seconds_to_read = 2.0
+    clock = line.read_at + 19.0
+    monkeypatch.setattr(forecast.time, "monotonic", lambda: clock)
+    assert forecast.forecast(job.pool_id, [job], is_inference=False) is line
+    clock += 1.5
+    assert forecast.forecast(job.pool_id, [job], is_inference=False) is not line
+
+
+def test_while_one_thread_reads_a_line_the_others_take_what_is_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise all of them read a long line at once, and none gets further."""
+    job = world.training()
+    known = forecast.forecast(job.pool_id, [job], is_inference=False)
+    during: list[forecast.Forecast] = []
+
+    class Slow(forecast.Forecast):
+        def __init__(self, pool: Pool, *, is_inference: bool) -> None:
+            with ThreadPoolExecutor(1) as other:
+                during.append(other.submit(forecast.forecast, pool.pk, [], is_inference=is_inference).result(10))
+            super().__init__(pool, is_inference=is_inference)
+
+    monkeypatch.setattr(forecast, "Forecast", Slow)
+    anew = forecast.forecast(job.pool_id, [job], is_inference=False)
+    assert during == [known]
+    assert anew is not known
 
 
 def test_a_move_that_comes_too_late_tells_nobody(world: World) -> None:

@@ -240,6 +240,17 @@ def test_a_place_far_behind_is_estimated_from_all_the_work_before_it() -> None:
     assert 0.85 * 2000 < estimate.low <= estimate.middle <= estimate.high < 1.15 * 2000
 
 
+def test_what_waits_far_behind_changes_nothing_in_front() -> None:
+    """Even where the slots pass over many of a course at its limit."""
+    slow, quick = Measured((100.0, 120.0), "spec"), Measured((10.0, 14.0), "spec")
+    full = [Work("training", slow, 1, 1)] * 150
+    others = [Work("training", quick, 2)] * 400
+    slots = [Slot(slow, 0.0, course=1), Slot()]
+    short, long = (Estimates([], full + others[:count], slots) for count in (100, 400))
+    assert [short.of(place) for place in range(200)] == [long.of(place) for place in range(200)]
+    assert long.of(150).middle == 0
+
+
 @given(values=st.lists(st.floats(-1e6, 1e6), max_size=1500), limit=st.integers(3, 100))
 def test_thinning_keeps_the_ends_the_order_and_the_limit(values: list[float], limit: int) -> None:
     points = list(enumerate(values))

@@ -22,9 +22,9 @@ export function parseCsv(text: string): string[][] {
   return rows;
 }
 
-/** A text that no spreadsheet runs: a leading apostrophe where it would be taken for a formula. */
+/** A text that no spreadsheet runs: with an apostrophe before what would be taken for a formula, after a semicolon too. */
 export function safeCell(text: string): string {
-  return /^ *[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
+  return text.replace(/(^|[;\t])(?= *[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])/g, "$1'");
 }
 
 export function writeCsv(rows: string[][]): string {

@@ -87,13 +87,26 @@ function phaseWord(phase: string): string {
   }
 }
 
+/** How many epochs a running training has behind it, a part of one included; null before the first, and if it counts otherwise. */
+export function epochsOf(job: Job): { done: number; total: number } | null {
+  if (job.progress?.unit === "epochs") return job.progress;
+  // Between two epochs it counts the pictures that it is checked on: the last figures say how far it is.
+  const [done, total] = [job.metrics?.train?.epoch, job.hyperparameters?.epochs];
+  return job.kind === "training" && done !== undefined && total ? { done, total } : null;
+}
+
+/** The epoch that is under way, counted from 1. */
+export function epochWords({ done, total }: { done: number; total: number }): string {
+  return t("epoch {done} of {total}", { done: number(Math.min(total, Math.max(1, Math.ceil(done)))), total: number(total) });
+}
+
 export function progressSentence(progress: Progress): string {
   // One shard of one says nothing about how far it is.
   if (progress.total <= 1) return `${phaseWord(progress.phase)}…`;
   const amount = progress.unit === "bytes"
     ? percent(progress.total ? progress.done / progress.total : 0, 0)
     : progress.unit === "epochs"
-      ? t("epoch {done} of {total}", { done: number(progress.done), total: number(progress.total) })
+      ? epochWords(progress)
       : progress.unit === "images"
         ? t("{done} of {total} pictures", { done: number(progress.done), total: number(progress.total) })
         : t("{done} of {total}", { done: number(progress.done), total: number(progress.total) });

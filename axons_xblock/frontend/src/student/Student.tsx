@@ -6,7 +6,7 @@ import { useStore, type Session } from "../core/session";
 import { isTerminal, type State } from "../core/store";
 import { figure } from "../core/task";
 import type { Model, ProjectState, TrainingSet, TrashEntry } from "../core/types";
-import { setTitle, stateWord, trainingJobs } from "../core/words";
+import { epochsOf, epochWords, setTitle, stateWord, trainingJobs } from "../core/words";
 import { Skeleton } from "../ui/basics";
 import { Lazy } from "../ui/lazy";
 import { useUid } from "../ui/uid";
@@ -98,7 +98,7 @@ function steps(project: ProjectState, set: TrainingSet | null): RailStep[] {
   const training = trainingJobs(project);
   const running = training.find((job) => !isTerminal(job.state));
   const best = Math.max(...project.models.map((model) => figure(project.spec, model.metrics?.validation) ?? 0));
-  const epochs = running?.progress?.unit === "epochs" ? running.progress : null;
+  const epochs = running ? epochsOf(running) : null;
   const scoring = project.submissions.some((submission) => submission.state === "scoring");
   const list: RailStep[] = [
     {
@@ -106,8 +106,8 @@ function steps(project: ProjectState, set: TrainingSet | null): RailStep[] {
       status: set ? `${setTitle(set)} · ${tn("{n} picture", "{n} pictures", set.image_count)}` : t("No pictures yet"),
     },
     {
-      id: "train", title: t("Train"), done: project.models.length > 0, active: Boolean(running), share: epochs && epochs.total ? epochs.done / epochs.total : null,
-      status: running ? (epochs ? t("epoch {done} of {total}", { done: epochs.done, total: epochs.total }) : stateWord(running)) : tn("{n} run", "{n} runs", training.length),
+      id: "train", title: t("Train"), done: project.models.length > 0, active: Boolean(running), share: epochs ? epochs.done / epochs.total : null,
+      status: running ? (epochs ? epochWords(epochs) : stateWord(running)) : tn("{n} run", "{n} runs", training.length),
     },
     {
       id: "results", title: t("Results"), done: project.models.length > 0, active: false,
