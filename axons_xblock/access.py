@@ -31,6 +31,19 @@ def client_of(block: Any) -> ServiceClient:
     return ServiceClient(config, identity_of(block, config.site))
 
 
+def workshop_client_of(block: Any) -> ServiceClient:
+    """The service, asked in the name of the author in their workshop; raises `author_only` (403)."""
+    require_author(block)
+    config = config_of(block)
+    identity = Identity(
+        learner=workshop_id(config.site, compat.viewer(block).user_id),
+        course=compat.course_id(block),
+        usage=compat.usage_id(block),
+        role="author",
+    )
+    return ServiceClient(config, identity)
+
+
 def identity_of(block: Any, site: str) -> Identity:
     """Who the viewer is to the service."""
     viewer = compat.viewer(block)
@@ -65,7 +78,16 @@ def _results_from(block: Any) -> datetime | None:
 
 def author_id(site: str, user_id: object) -> str:
     """The id of an author's own workspace at the service; tells nobody who they are."""
-    return "author-" + hashlib.sha256(f"{site}|author|{user_id}".encode()).hexdigest()[:32]
+    return _own_id("author", site, user_id)
+
+
+def workshop_id(site: str, user_id: object) -> str:
+    """The id under which an author makes sets for the library, apart from what they try out."""
+    return _own_id("workshop", site, user_id)
+
+
+def _own_id(what: str, site: str, user_id: object) -> str:
+    return f"{what}-" + hashlib.sha256(f"{site}|{what}|{user_id}".encode()).hexdigest()[:32]
 
 
 def require_staff(block: Any) -> None:

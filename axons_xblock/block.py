@@ -14,13 +14,14 @@ from xblock.utils.settings import XBlockWithSettingsMixin
 
 from axons_xblock import access, compat, deskpage, views
 from axons_xblock.errors import Problem, gettext_noop
-from axons_xblock.handlers import Json, answer, json_handler, json_response
+from axons_xblock.handlers import Json, answer, json_handler, json_response, read_json
 from axons_xblock.handlers.desk import DeskAPI
 from axons_xblock.handlers.grade import GradeAPI
 from axons_xblock.handlers.overview import OverviewAPI
 from axons_xblock.handlers.staff import StaffAPI
 from axons_xblock.handlers.student import StudentAPI
 from axons_xblock.handlers.studio import StudioAPI
+from axons_xblock.handlers.workshop import WorkshopAPI
 from axons_xblock.spec import Spec, SpecField, default_spec
 
 DEFAULT_WEIGHT = 1.0
@@ -259,6 +260,11 @@ class AxonsXBlock(ScorableXBlockMixin, CompletableXBlockMixin, XBlockWithSetting
     def studio_save(self, data: Json) -> Json:
         """Save the exercise."""
         return StudioAPI(self).save(data)
+
+    @XBlock.handler
+    def studio_workshop(self, request: Any, suffix: str = "") -> Response:
+        """Make a set for the library; the suffix says what to do."""
+        return answer(self, lambda: WorkshopAPI(self).act(suffix, read_json(request)))
 
     @XBlock.handler
     def grade(self, request: Any, suffix: str = "") -> Response:

@@ -9,6 +9,7 @@ from web_fragments.fragment import Fragment
 
 from axons_xblock import access, compat, richtext
 from axons_xblock.errors import Problem
+from axons_xblock.handlers.workshop import ACTIONS
 
 STUDENT_HANDLERS = (
     "open",
@@ -59,7 +60,8 @@ def author_view(block: Any) -> Fragment:
 
 def studio_view(block: Any) -> Fragment:
     """The editor in Studio."""
-    return _fragment(block, "studio", STUDIO_HANDLERS)
+    workshop = {action: _handler_url(block, "studio_workshop", action) for action in ACTIONS}
+    return _fragment(block, "studio", STUDIO_HANDLERS, workshop=workshop)
 
 
 def notice(block: Any, problem: Problem) -> Fragment:
@@ -99,6 +101,6 @@ def page_args(block: Any, view: str, handlers: tuple[str, ...], **more: Any) -> 
     }
 
 
-def _handler_url(block: Any, name: str) -> str:
+def _handler_url(block: Any, name: str, suffix: str = "") -> str:
     # Studio's preview ends its URLs with an empty query.
-    return str(block.runtime.handler_url(block, name)).rstrip("?")
+    return str(block.runtime.handler_url(block, name, suffix)).rstrip("?")

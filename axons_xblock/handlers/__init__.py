@@ -30,7 +30,7 @@ def json_handler(handle: Callable[[Any, Json], Any]) -> Any:
     @XBlock.handler
     @functools.wraps(handle)
     def wrapper(self: Any, request: Any, suffix: str = "") -> Response:
-        return answer(self, lambda: handle(self, _read(request)))
+        return answer(self, lambda: handle(self, read_json(request)))
 
     return wrapper
 
@@ -50,7 +50,8 @@ def json_response(body: Any, status: int = 200) -> Response:
     return response
 
 
-def _read(request: Any) -> Json:
+def read_json(request: Any) -> Json:
+    """The JSON object of a POST; raises 405, 415 or `bad_request`."""
     if request.method != "POST":
         raise Problem(405, "method_not_allowed", gettext_noop("This address takes POST requests only."))
     if request.content_type != "application/json":

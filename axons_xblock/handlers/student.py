@@ -11,7 +11,7 @@ from axons_xblock import access, compat, events
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
 from axons_xblock.handlers.grade import GRADE_BOOK, GradeAPI
-from axons_xblock.service import API
+from axons_xblock.service import API, ServiceClient
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class StudentAPI:
         if not set(query) <= _QUERY or not all(_is_scalar(value) for value in query.values()):
             message = gettext_noop("query may hold {names}, each a text or a whole number.")
             raise bad_request(message, names=", ".join(sorted(_QUERY)))
-        client = access.client_of(self.block)
+        client = self._client()
         project = _PROJECT.fullmatch(path)
         if _LOG.fullmatch(path):
             return client.get_text(path)
@@ -153,30 +153,41 @@ class StudentAPI:
         newest = GradeAPI.newest(self._open_project())
         return newest.score if newest else None
 
+    def _client(self) -> ServiceClient:
+        return access.client_of(self.block)
+
+    def _own_project(self) -> str:
+        return str(self.block.project)
+
     def _open_project(self) -> Json:
-        client = access.client_of(self.block)
+        client = self._client()
         body = {"spec": self.block.effective_spec(), "callback_url": compat.callback_url(self.block)}
         bundle: Json = client.post("/projects/open", body)
         project = str(bundle["project"]["id"])
         if self.block.project != project:
             self.block.project = project
+        return self._with_public_urls(client, bundle)
+
+    @staticmethod
+    def _with_public_urls(client: ServiceClient, bundle: Json) -> Json:
         public_url = client.config.service_public_url
         if public_url:
             bundle["api_url"] = f"{public_url}{API}"
-            bundle["stream_url"] = f"{public_url}{API}/projects/{project}/stream"
+            bundle["stream_url"] = f"{public_url}{API}/projects/{bundle['project']['id']}/stream"
         return bundle
 
     def _change(self, path: str, data: Json, *, idempotent: bool = False) -> Any:
-        client = access.client_of(self.block)
+        client = self._client()
         access.require_self(self.block)
         key = require_idempotency_key(data) if idempotent else None
         return client.post(path, without_idempotency_key(data), idempotency_key=key)
 
     def _trash(self) -> str:
         access.require_self(self.block)
-        if not self.block.project:
+        project = self._own_project()
+        if not project:
             raise Problem(404, "project_not_open", gettext_noop("This exercise was not opened yet. Reload the page."))
-        return f"/projects/{self.block.project}/trash"
+        return f"/projects/{project}/trash"
 
     def _change_set(self, what: str, data: Json) -> Any:
         path = f"/training-sets/{require_id(data, 'training_set')}/{what}"

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from axons_xblock.access import author_id
+from axons_xblock.access import author_id, workshop_id
 from axons_xblock.config import Config
 from axons_xblock.errors import Problem
 from axons_xblock.service import ServiceClient
@@ -36,7 +36,8 @@ def learner_retired(sender: Any, user: Any, **more: Any) -> None:
     except Problem as error:
         raise ErasureFailed(f"Axons: a retired user was not erased. {error.sentence()}") from error
     client = ServiceClient(config, LMS)
-    learners = [*user.anonymoususerid_set.values_list("anonymous_user_id", flat=True), author_id(config.site, user.id)]
+    own = [author_id(config.site, user.id), workshop_id(config.site, user.id)]
+    learners = [*user.anonymoususerid_set.values_list("anonymous_user_id", flat=True), *own]
     failures = [refusal for learner in learners if (refusal := _erase(client, learner)) is not None]
     if failures:
         raise ErasureFailed(

@@ -9,13 +9,13 @@
   function AxonsBlock(runtime, element, args) {
     var base = new URL(String((args && args.static_base) || "./").replace(/\/?$/, "/"), document.baseURI).href;
     // The main module's own imports start loading with it instead of after it.
-    ["chunks/core-D4u5ADW3.js"].forEach(function (file) {
+    ["chunks/core-BY-hGDgy.js"].forEach(function (file) {
       var link = document.createElement("link");
       link.rel = "modulepreload";
       link.href = base + file;
       document.head.appendChild(link);
     });
-    return import(base + "chunks/main-DpohffGR.js").then(
+    return import(base + "chunks/main-DPYr-Lp-.js").then(
       /** @param {{mount: (runtime: unknown, element: unknown, args: unknown) => unknown}} main */
       function (main) {
         return main.mount(runtime, element, args);

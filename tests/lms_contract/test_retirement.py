@@ -8,7 +8,7 @@ import pytest
 from django.dispatch import Signal
 from django.test import override_settings
 
-from axons_xblock.access import author_id
+from axons_xblock.access import author_id, workshop_id
 from axons_xblock.lms_plugin.apps import AxonsLmsConfig
 from axons_xblock.lms_plugin.retirement import ErasureFailed
 from tests.lms_contract.test_packaging import app_config, arguments
@@ -67,7 +67,7 @@ def test_the_platform_finds_the_plugin(arguments: dict[str, Any]) -> None:
 def test_a_retired_user_is_erased_under_every_id(service: TrainingService) -> None:
     service.answer("POST", ERASE, ERASED)
     retire(settings(service.url))
-    ids = ["a" * 32, "b" * 32, author_id(SITE, 7)]
+    ids = ["a" * 32, "b" * 32, author_id(SITE, 7), workshop_id(SITE, 7)]
     assert [request.body for request in service.received] == [{"learner": learner} for learner in ids]
     assert {request.claims["role"] for request in service.received} == {"site"}
     sent = [str((request.body, {**request.claims, "jti": ""})) for request in service.received]  # a jti is random
@@ -76,12 +76,12 @@ def test_a_retired_user_is_erased_under_every_id(service: TrainingService) -> No
 
 def test_a_service_that_is_down_stops_the_retirement_after_every_id_was_tried(service: TrainingService) -> None:
     service.answer("POST", ERASE, {"detail": "Later."}, 503)
-    with pytest.raises(ErasureFailed, match=r"3 of a retired user's 3 ids .* Run the retirement again"):
+    with pytest.raises(ErasureFailed, match=r"4 of a retired user's 4 ids .* Run the retirement again"):
         retire(settings(service.url))
-    assert len(service.received) == 3
+    assert len(service.received) == 4
     service.answer("POST", ERASE, ERASED)
     retire(settings(service.url))
-    assert len(service.received) == 6
+    assert len(service.received) == 8
 
 
 def test_half_a_configuration_stops_the_retirement(service: TrainingService) -> None:

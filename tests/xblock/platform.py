@@ -210,4 +210,5 @@ class StudioRuntime(LmsRuntime):
     def handler_url(self, block: Any, handler: str, suffix: str = "", query: str = "", thirdparty: bool = False) -> str:
         if thirdparty:
             raise NotImplementedError("edX Studio doesn't support third-party xblock handler urls")
-        return f"/xblock/{block.scope_ids.usage_id}/handler/{handler}?{query}"
+        path = f"/xblock/{block.scope_ids.usage_id}/handler/{handler}/{suffix}".rstrip("/")
+        return f"{path}?{query}"

@@ -131,6 +131,8 @@ def test_the_studio_view_has_the_editors_handlers_alone() -> None:
     args = make_block(user=GRACE, runtime=StudioRuntime).studio_view().json_init_args
 
     assert set(args["handlers"]) == {"studio_load", "studio_save"}
+    assert args["workshop"]["publish"].endswith("/handler/studio_workshop/publish")
+    assert "job_create" not in args["workshop"]
 
 
 def test_the_front_end_gets_the_readers_language() -> None:
@@ -392,6 +394,7 @@ def test_no_handler_lets_a_browser_publish_an_event() -> None:
         "desk",
         "studio_load",
         "studio_save",
+        "studio_workshop",
         "grade",
         "student_view_user_state",
     }

@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -14,15 +13,14 @@ from rest_framework.views import APIView
 from axons_service.exercises import selectors, services
 from axons_service.exercises.architectures import offered
 from axons_service.exercises.serializers import BundleSerializer, LibrarySerializer, ProjectStateSerializer, SpecField
-from axons_service.exercises.state import project_state
-from axons_service.grading.selectors import grade_book
+from axons_service.exercises.state import project_bundle, project_state
 from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import IsAuthor, caller_of
-from axons_service.sites.tokens import read_token_mint
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.selectors import library_sets
+from axons_service.training_sets.set_names import set_name
 
 
 class ProjectOpenView(APIView):
@@ -53,17 +51,7 @@ class ProjectOpenView(APIView):
         project = services.project_open(
             caller=caller, spec_body=data.validated_data["spec"], callback_url=data.validated_data["callback_url"] or ""
         )
-        token = read_token_mint(caller, project.pk)
-        base = f"{settings.AXONS_PUBLIC_URL.rstrip('/')}/api/v1"
-        bundle = {
-            "project": project_state(project, caller),
-            "read_token": token.token,
-            "read_token_expires_at": token.expires_at.isoformat(),
-            "api_url": base,
-            "stream_url": f"{base}/projects/{project.pk}/stream",
-            "grade_book": grade_book(project),
-        }
-        return Response(bundle)
+        return Response(project_bundle(project, caller))
 
 
 class ProjectView(APIView):
@@ -115,11 +103,13 @@ class LibraryView(APIView):
 
     @extend_schema(operation_id="library", responses={200: LibrarySerializer, 403: ProblemSerializer})
     def get(self, request: Request) -> Response:
-        """The site's library, the pools and the architectures."""
-        site = caller_of(request).site
+        """The library as authors of this course see it, the pools and the architectures."""
+        caller = caller_of(request)
+        site = caller.site
+        starter, hidden = TrainingSet.Kind.STARTER, TrainingSet.Kind.HIDDEN
         library = {
-            "starter_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.STARTER)],
-            "hidden_test_sets": [_set_output(each) for each in library_sets(site, kind=TrainingSet.Kind.HIDDEN)],
+            "starter_sets": [_set_output(each) for each in library_sets(site, kind=starter, course=caller.course)],
+            "hidden_test_sets": [_set_output(each) for each in library_sets(site, kind=hidden, course=caller.course)],
             "models": [
                 {
                     "name": each.name,
@@ -138,8 +128,12 @@ class LibraryView(APIView):
 
 def _set_output(training_set: TrainingSet) -> dict[str, Any]:
     return {
-        "name": training_set.name,
+        "id": str(training_set.pk),
+        "name": set_name(training_set),
+        "version": training_set.version,
+        "is_own": bool(training_set.course_key),
         "title": training_set.title,
+        "description": training_set.description,
         "task": training_set.task,
         "classes": training_set.classes,
         "count": training_set.image_count,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from axons_service.exercises.workshops import workshop_spec
 from axons_service.grading.examples import SUBMISSION_VALUE
 from axons_service.jobs.examples import JOB_VALUE, MODEL_VALUE, PREDICTION_VALUE
 from axons_service.operations import example_values as v
@@ -63,7 +64,24 @@ PROJECT_VALUE: dict[str, Any] = {
         "message": None,
     },
 }
+BUNDLE: dict[str, Any] = {
+    "project": PROJECT_VALUE,
+    "read_token": "eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJheG9ucy1icm93c2VyIn0.c2lnbmF0dXJl",
+    "read_token_expires_at": "2026-11-27T08:10:00+00:00",
+    "api_url": "https://axons.example.org/api/v1",
+    "stream_url": f"https://axons.example.org/api/v1/projects/{v.PROJECT}/stream",
+    "grade_book": {"revision": 3, "score": 1.0, "delivered_revision": 3},
+}
+WORKSHOP_BUNDLE: dict[str, Any] = {
+    **BUNDLE,
+    "project": {**PROJECT_VALUE, "spec": workshop_spec("classification"), "role": "author", "starter_set": None},
+    "grade_book": None,
+}
 LIBRARY_SET = {
+    "id": v.STARTER_SET,
+    "version": 1,
+    "is_own": False,
+    "description": "",
     "title": "Cats and dogs",
     "task": "classification",
     "classes": v.CLASSES,
@@ -74,17 +92,13 @@ LIBRARY_SET = {
 OPERATIONS = {
     "projects_open": Operation(
         request={"spec": SPEC, "callback_url": "https://lms.example.org/xblock/grade"},
-        answers={
-            200: {
-                "project": PROJECT_VALUE,
-                "read_token": "eyJhbGciOiJFZERTQSJ9.eyJhdWQiOiJheG9ucy1icm93c2VyIn0.c2lnbmF0dXJl",
-                "read_token_expires_at": "2026-11-27T08:10:00+00:00",
-                "api_url": "https://axons.example.org/api/v1",
-                "stream_url": f"https://axons.example.org/api/v1/projects/{v.PROJECT}/stream",
-                "grade_book": {"revision": 3, "score": 1.0, "delivered_revision": 3},
-            }
-        },
+        answers={200: BUNDLE},
         problems=("callback_host_not_registered", "spec_invalid"),
+    ),
+    "workshop_open": Operation(
+        request={"task": "classification"},
+        answers={200: WORKSHOP_BUNDLE},
+        problems=("author_only", "not_a_workshop"),
     ),
     "projects_read": Operation(answers={200: PROJECT_VALUE}),
     "specs_validate": Operation(
@@ -94,7 +108,7 @@ OPERATIONS = {
         answers={
             200: {
                 "starter_sets": [{"name": "cats-and-dogs", **LIBRARY_SET}],
-                "hidden_test_sets": [{"name": "cats-and-dogs-hidden", **LIBRARY_SET}],
+                "hidden_test_sets": [{**LIBRARY_SET, "id": v.HIDDEN_SET, "name": "cats-and-dogs-hidden"}],
                 "models": [
                     {
                         "name": "everyday-objects",

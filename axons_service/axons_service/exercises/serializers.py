@@ -98,9 +98,13 @@ class BundleSerializer(Shape):
 class LibrarySetSerializer(Shape):
     """A set that an author may choose."""
 
-    name = serializers.CharField()
+    id = serializers.UUIDField()
+    name = serializers.CharField(help_text="as a spec names it; of a set of the course with its content's hash")
+    version = serializers.IntegerField()
+    is_own = serializers.BooleanField(help_text="whether authors of this course published it; else it is the site's")
     task = serializers.ChoiceField(choices=Task.choices)
     title = serializers.CharField()
+    description = serializers.CharField()
     classes = serializers.ListField(child=serializers.CharField())
     count = serializers.IntegerField()
     licence = serializers.CharField()

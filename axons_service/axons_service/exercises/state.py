@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.conf import settings
+
 from axons_service.compute.budgets import budgets_of
 from axons_service.compute.schemas import budget_output
 from axons_service.exercises import results
@@ -9,15 +11,30 @@ from axons_service.exercises.models import Project
 from axons_service.exercises.selectors import supplied_model
 from axons_service.exercises.specs import spec_for_role
 from axons_service.grading import deadlines
-from axons_service.grading.selectors import project_submissions, project_tries
+from axons_service.grading.selectors import grade_book, project_submissions, project_tries
 from axons_service.grading.serializers import submission_output
 from axons_service.jobs import selectors as jobs
 from axons_service.jobs.serializers import jobs_output, model_output, prediction_output
 from axons_service.operations.retention.quotas import storage_state
 from axons_service.sites.callers import Caller
+from axons_service.sites.tokens import read_token_mint
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.selectors import library_set, project_training_sets
 from axons_service.training_sets.serializers import training_set_output
+
+
+def project_bundle(project: Project, caller: Caller) -> dict[str, Any]:
+    """Bundle of the contract: the project and a token to read it."""
+    token = read_token_mint(caller, project.pk)
+    base = f"{settings.AXONS_PUBLIC_URL.rstrip('/')}/api/v1"
+    return {
+        "project": project_state(project, caller),
+        "read_token": token.token,
+        "read_token_expires_at": token.expires_at.isoformat(),
+        "api_url": base,
+        "stream_url": f"{base}/projects/{project.pk}/stream",
+        "grade_book": grade_book(project),
+    }
 
 
 def project_state(project: Project, caller: Caller) -> dict[str, Any]:

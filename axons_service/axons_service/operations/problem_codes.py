@@ -87,8 +87,13 @@ CODES: dict[str, Code] = {
     "idempotency_in_flight": Code(409, "Same request is running", "Repeat it after Retry-After seconds."),
     "hand_in_closed": Code(409, "The due date has passed", "Training goes on; ask the course staff for more time."),
     "no_tries_left": Code(409, "No tries left", "The best score so far counts; a grader can still change it."),
+    "not_a_workshop": Code(409, "Not a workshop", "POST workshop/open comes first, under an id of its own."),
     "not_cancellable": Code(409, "Cannot be cancelled", "Wait for the score."),
     "link_spent": Code(410, "Link was used or is too old", "Open the full page again from the course unit."),
+    "leakage_found": Code(
+        409, "Pictures are in both sets", "Leave out the pictures that `errors` names, or say that it is meant."
+    ),
+    "library_full": Code(409, "The course's library is full", "Publish fewer pictures, or ask for more room."),
     "locked": Code(409, "Somebody else is grading it", "Wait, or take it over on purpose."),
     "regrade_running": Code(409, "Submissions are being regraded", "Wait until that is over, or stop it."),
     "task_over": Code(409, "It is over already", "There is nothing left to stop."),
@@ -119,6 +124,7 @@ CODES: dict[str, Code] = {
     "pool_unavailable": Code(422, "Pool takes no jobs", "Tell the course staff."),
     "result_incomplete": Code(422, "Result is incomplete", "Send what the contract asks for."),
     "review_contradicts": Code(422, "Review contradicts itself", "Set a score or clear it, not both."),
+    "publication_invalid": Code(422, "Cannot be published so", "Correct the fields that `errors` names."),
     "reason_missing": Code(422, "No reason given", "Say why, so that others can follow it."),
     "rubric_invalid": Code(422, "Rubric points not valid", "Give every criterion points from 0 to its maximum."),
     "spec_unknown": Code(422, "No such spec", "Open the exercise once, so that its spec is known here."),

@@ -134,6 +134,7 @@ SPECTACULAR_SETTINGS = {
         "DuplicateKindEnum": ["set", "weights", "curve"],
         "DeskTaskKindEnum": "axons_service.grading.models.DeskTask.Kind",
         "DeskTaskStateEnum": "axons_service.grading.models.DeskTask.State",
+        "LibrarySetKindEnum": ["starter", "hidden"],
         "TrashKindEnum": "axons_service.storage.models.Trash.Kind",
         "TrashStateEnum": ["in_trash", "restored", "deleted"],
         "TrashReasonEnum": "axons_service.storage.models.Trash.Reason",
@@ -252,6 +253,8 @@ AXONS_DEPLOYMENT = environment.label("AXONS_DEPLOYMENT")
 # Quotas, in bytes; 0 is no limit. A course's own policy (admin, `course_policy`) wins.
 AXONS_LEARNER_QUOTA_BYTES = environment.integer("AXONS_LEARNER_QUOTA_BYTES", 2 * 1024**3, least=0)
 AXONS_COURSE_QUOTA_BYTES = environment.integer("AXONS_COURSE_QUOTA_BYTES", 200 * 1024**3, least=0)
+# What one course may publish into the library, in bytes; 0 is no limit.
+AXONS_COURSE_LIBRARY_BYTES = environment.integer("AXONS_COURSE_LIBRARY_BYTES", 20 * 1024**3, least=0)
 # An object that nothing names is garbage once it is older than this: never less than a day.
 AXONS_ORPHAN_GRACE_HOURS = environment.number("AXONS_ORPHAN_GRACE_HOURS", 48, least=24)
 

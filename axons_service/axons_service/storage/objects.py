@@ -169,8 +169,23 @@ def open_stream(key: str) -> IO[bytes]:
 
 
 def copy(src: str, dst: str) -> None:
-    """Copy an object inside the store."""
-    client().copy_object(Bucket=bucket(), Key=dst, CopySource={"Bucket": bucket(), "Key": src})
+    """Copy an object inside the store. Raises FileNotFoundError when there is none."""
+    try:
+        client().copy_object(Bucket=bucket(), Key=dst, CopySource={"Bucket": bucket(), "Key": src})
+    except ClientError as error:
+        if _is_missing(error):
+            raise FileNotFoundError(f"There is no object {src} in the store.") from error
+        raise
+
+
+def copies(pairs: Iterable[tuple[str, str]]) -> None:
+    """Copy many objects inside the store, each from its first key to its second, a few at a time."""
+    asked = list(pairs)
+    if not asked:
+        return
+    client()  # made here once, not by several threads at the same time
+    with ThreadPoolExecutor(max_workers=min(8, len(asked))) as pool:
+        list(pool.map(lambda pair: copy(*pair), asked))
 
 
 def delete(keys: Iterable[str], *, patient: bool = True) -> None:

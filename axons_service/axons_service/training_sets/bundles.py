@@ -44,6 +44,9 @@ def library_set_write(*, training_set: TrainingSet, folder: Path) -> str:
 def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: list[manifests.Image]) -> str:
     owner = keys.owner_prefix(training_set)
     masked = training_set.task == SEGMENTATION
+    own_split = training_set.kind == TrainingSet.Kind.STARTER and manifests.split_assign([], images) != sorted(
+        images, key=lambda image: image["sha256"]
+    )
     members: list[dict[str, Any]] = []
     with tarfile.open(folder / "images.tar", "w", format=tarfile.PAX_FORMAT) as archive:
         if masked:
@@ -55,6 +58,8 @@ def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: 
                 "sha256": image["sha256"],
                 "label": image["label"],
             }
+            if own_split:
+                member["split"] = image["split"]
             _add(archive, member["path"], _blob(owner, image["sha256"], image["name"]))
             if masked:
                 mask = image["mask"]["sha256"]
@@ -79,6 +84,8 @@ def _write(folder: Path, training_set: TrainingSet, classes: list[str], images: 
     }
     if masked:
         description["task"] = training_set.task
+    if training_set.description:
+        description["description"] = training_set.description
     (folder / "dataset.json").write_text(json.dumps(description, indent=1, ensure_ascii=False), encoding="utf-8")
     if training_set.credits:
         (folder / "CREDITS.md").write_text(training_set.credits, encoding="utf-8")

@@ -119,6 +119,8 @@ def draft_make(
         )
     if request.get("reverted_to") is not None:
         draft.note(f"version {request['reverted_to']}", "reverted")
+    if request.get("forked") is not None:
+        draft.note(request["forked"], "forked")
     _choose(draft, request)
     _relabel(draft, request.get("relabels", {}))
     _place(draft, request.get("splits", {}))

@@ -107,6 +107,18 @@ LEAKAGE_VALUE: dict[str, Any] = {
     ],
     "checked_at": v.LATER,
 }
+PUBLICATION_VALUE: dict[str, Any] = {
+    "id": v.PUBLICATION,
+    "name": f"garden-birds@{v.SHA256}",
+    "title": "Garden birds",
+    "kind": "starter",
+    "version": 1,
+    "state": "preparing",
+    "image_count": 121,
+    "content_sha256": v.SHA256,
+    "progress": {"done": 64, "total": 244},
+    "message": None,
+}
 CHANGE_PROBLEMS = (
     "project_not_open",
     "not_found",
@@ -288,5 +300,38 @@ OPERATIONS = {
     "hidden_test_set_read": Operation(
         answers={200: {"set": HIDDEN_VALUE, "images": [{**IMAGE_VALUE, "split": "test"}], "next": None}},
         problems=("staff_only", "cursor_invalid", "no_hidden_test_set"),
+    ),
+    "workshop_fork": Operation(
+        request={"base": v.STARTER_SET},
+        answers={202: {**PREPARING_VALUE, "changes": {**PREPARING_VALUE["changes"], "kind": "forked"}}},
+        problems=("author_only", "project_not_open", "not_found", "not_a_workshop", "task_differs"),
+    ),
+    "workshop_publish": Operation(
+        request={
+            "training_set": v.TRAINING_SET,
+            "kind": "starter",
+            "set": None,
+            "title": "Garden birds",
+            "description": "Tits and sparrows at the feeder, in winter.",
+            "licence": "CC BY 4.0",
+            "credits": "Photographs by the class of 2025.",
+            "against": "cats-and-dogs-hidden",
+            "despite_leakage": False,
+        },
+        answers={202: PUBLICATION_VALUE},
+        problems=(
+            "author_only",
+            "project_not_open",
+            "not_found",
+            "in_trash",
+            "leakage_found",
+            "library_full",
+            "training_set_not_ready",
+            "publication_invalid",
+        ),
+    ),
+    "workshop_publication": Operation(
+        answers={200: {**PUBLICATION_VALUE, "state": "ready", "progress": {"done": 244, "total": 244}}},
+        problems=("author_only", "not_found"),
     ),
 }

@@ -54,6 +54,10 @@ def library_set_import(*, site: Site, folder: Path, role: str | None = None) -> 
     source = _source(folder, role)
     name = source.description["name"]
     versions = TrainingSet.objects.filter(site=site, project__isnull=True, name=name)
+    if (theirs := versions.exclude(course_key="").first()) is not None:
+        raise ImportRefused(
+            f"The course {theirs.course_key} has published a set named {name}. Give this one another name."
+        )
     known = versions.filter(kind=source.role, source_sha256=source.sha256, state=TrainingSet.State.READY).order_by(
         "-version"
     )
@@ -68,6 +72,7 @@ def library_set_import(*, site: Site, folder: Path, role: str | None = None) -> 
         version=(versions.aggregate(newest=Max("version"))["newest"] or 0) + 1,
         source_sha256=source.sha256,
         licence=source.description.get("licence", ""),
+        description=source.description.get("description", ""),
         credits=_credits(source),
     )
     with tempfile.TemporaryDirectory(prefix="axons-import-") as scratch:
@@ -99,6 +104,8 @@ def _source(folder: Path, role: str | None) -> Source:
     chosen = role or description["role"]
     if chosen not in (TrainingSet.Kind.STARTER, TrainingSet.Kind.HIDDEN):
         raise ImportRefused(f"The role of a set is starter or hidden, not {chosen}.")
+    if any(image.get("split", "") not in ("", "train", "validation") for image in description["images"]):
+        raise ImportRefused(f"{description_file} names a split that is neither train nor validation.")
     task = description.get("task", CLASSIFICATION)
     if task not in Task.values:
         raise ImportRefused(f"The task of a set is {' or '.join(Task.values)}, not {task}.")
@@ -142,7 +149,7 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
         image: manifests.Image = {
             "sha256": sha256,
             "label": classes[finding["covers"]] if "covers" in finding else labels[path]["label"],
-            "split": "test" if source.role == TrainingSet.Kind.HIDDEN else "",
+            "split": "test" if source.role == TrainingSet.Kind.HIDDEN else labels[path].get("split", ""),
             "name": path.rsplit("/", 1)[-1],
             "width": finding["width"],
             "height": finding["height"],
@@ -152,7 +159,7 @@ def _store(training_set: TrainingSet, source: Source, scratch: Path) -> None:
         if "mask" in finding:
             image["mask"] = finding["mask"]
         images.append(image)
-    if source.role == TrainingSet.Kind.STARTER:
+    if source.role == TrainingSet.Kind.STARTER and not all(image["split"] for image in images):
         images = manifests.split_assign([], images)
     images.sort(key=lambda image: (image["label"], image["sha256"]))
     prefix = keys.training_set_prefix(training_set)

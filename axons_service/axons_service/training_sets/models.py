@@ -11,8 +11,8 @@ from axons_service.storage.models import Trashable
 class TrainingSet(Trashable):
     """One version of a set of labelled images.
 
-    `starter` and `hidden` sets belong to the site's library (`project` is null).
-    A hidden set is never readable by learners.
+    `starter` and `hidden` sets belong to the site's library (`project` is null), for all its courses or, with a
+    `course_key`, for the one whose author published it. A hidden set is never readable by learners.
     `project` sets belong to one learner's project; every change makes a new row.
     """
 
@@ -60,6 +60,11 @@ class TrainingSet(Trashable):
     message = models.TextField(blank=True)
     licence = models.CharField(max_length=200, blank=True)
     credits = models.TextField(blank=True)
+    description = models.TextField(blank=True, help_text="of a library set: what it shows, in its author's words")
+    course_key = models.CharField(
+        max_length=255, blank=True, help_text="the course whose library set it is; empty for one of the whole site"
+    )
+    published_by = models.CharField(max_length=128, blank=True, help_text="anonymous id of the author who published it")
     source_sha256 = models.CharField(max_length=64, blank=True, help_text="of the archive that a library set came from")
     idempotency_key = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -87,7 +92,12 @@ class TrainingSet(Trashable):
                 name="training_set_idempotency_unique",
             ),
         ]
-        indexes = [models.Index(fields=["state", "created_at"])]
+        indexes = [
+            models.Index(fields=["state", "created_at"]),
+            models.Index(
+                fields=["site", "course_key"], condition=models.Q(project__isnull=True), name="library_set_course_idx"
+            ),
+        ]
 
 
 class Upload(models.Model):

@@ -28,6 +28,7 @@ from axons_service.training_sets.journal import Journal, journal_key
 from axons_service.training_sets.kept import archive_forget
 from axons_service.training_sets.leakage import leakage_check
 from axons_service.training_sets.models import TrainingSet, Upload
+from axons_service.training_sets.publishing import library_set_build
 from axons_service.training_sets.reports import report_store
 from axons_service.training_sets.selectors import fixed_classes
 from axons_service.training_sets.serializers import training_set_output
@@ -90,7 +91,7 @@ def training_set_prepare(*, training_set_id: UUID) -> bool:
     with tempfile.TemporaryDirectory(prefix="axons-prepare-") as scratch:
         work = Work(training_set, claim, Path(scratch))
         try:
-            return _prepare(work)
+            return _prepare(work) if training_set.project is not None else _publish(work)
         except SetFailed as failed:
             changes = {"state": TrainingSet.State.FAILED, "message": str(failed)}
             return _finish(training_set, {**changes, **report_store(training_set, failed.report)})
@@ -103,7 +104,7 @@ def training_sets_rescue(*, limit: int = 50) -> int:
     """Ask again for sets whose message or worker was lost; fail those that made no progress in three tries."""
     now = timezone.now()
     silent = Q(prepare_beat_at__lt=now - STALE) | Q(prepare_beat_at__isnull=True, created_at__lt=now - UNHEARD)
-    lost = TrainingSet.objects.filter(silent, state=TrainingSet.State.PREPARING, project__isnull=False)
+    lost = TrainingSet.objects.filter(silent, state=TrainingSet.State.PREPARING)
     for training_set in lost.select_related("project__exercise").order_by("created_at")[:limit]:
         if training_set.prepare_tries >= MAX_TRIES:
             logger.error("training set %s: gave up after %s tries", training_set.pk, training_set.prepare_tries)
@@ -130,7 +131,7 @@ def _claim(training_set_id: UUID) -> int | None:
 
 def _prepare(work: Work) -> bool:
     training_set = work.training_set
-    assert training_set.project is not None, "library sets are not prepared here"
+    assert training_set.project is not None, "library sets are published"
     prefix = keys.project_prefix(training_set.project)
     journal = Journal(training_set)
     copies = LocalCopies(prefix)
@@ -152,6 +153,17 @@ def _prepare(work: Work) -> bool:
         refused=sources.refused,
     )
     return _freeze(work, draft, list(base["shards"]) if base is not None else [], copies)
+
+
+def _publish(work: Work) -> bool:
+    """A set of the library, from the draft that an author published, or a slice of the way there."""
+    ready = library_set_build(work.training_set, tick=work.tick, until=time.monotonic() + SLICE_SECONDS)
+    if ready is None:
+        work.hold(checked=work.training_set.checked, prepare_beat_at=None, prepare_tries=0)
+        prepare_publish(work.training_set.pk)
+        return False
+    work.hold()
+    return _finish(work.training_set, ready)
 
 
 def _check(work: Work, journal: Journal, sources: Sources, copies: LocalCopies) -> bool:
@@ -219,7 +231,8 @@ def _finish(training_set: TrainingSet, changes: dict[str, Any]) -> bool:
     training_set.refresh_from_db()
     if training_set.request.get("archive"):
         archive_forget(training_set.request["archive"])
-    assert training_set.project is not None, "library sets are not prepared here"
+    if training_set.project is None:
+        return True
     _tell(training_set)
     if training_set.state == TrainingSet.State.READY:
         taken = [each["upload"] for each in training_set.request.get("additions", [])]
@@ -230,7 +243,8 @@ def _finish(training_set: TrainingSet, changes: dict[str, Any]) -> bool:
 
 
 def _tell(training_set: TrainingSet) -> None:
-    """Tell those who watch the project."""
-    assert training_set.project is not None, "library sets are not prepared here"
+    """Tell those who watch the project; nobody watches the library."""
+    if training_set.project is None:
+        return
     data = {"training_set": training_set_output(training_set)}
     event_append(project=training_set.project, job=None, kind="training_set", data=data)

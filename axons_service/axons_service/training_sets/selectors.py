@@ -6,25 +6,32 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from axons_service.exercises.models import Project
+from axons_service.exercises.workshops import is_workshop
 from axons_service.operations.cursors import cursor_read, cursor_sign
 from axons_service.operations.problems import Problem
 from axons_service.sites.callers import Caller
 from axons_service.sites.models import Site
 from axons_service.training_sets.models import Export, LeakageCheck, TrainingSet, Upload
+from axons_service.training_sets.set_names import any_version, is_version, named
 
 
 def library_set(site: Site, *, kind: str, name: str) -> TrainingSet | None:
-    """The newest ready version of a starter or hidden set."""
+    """The ready version of a starter or hidden set that a spec means by this name (`set_names`)."""
     found = TrainingSet.objects.filter(
-        site=site, project__isnull=True, kind=kind, name=name, state=TrainingSet.State.READY
+        named(name), site=site, project__isnull=True, kind=kind, state=TrainingSet.State.READY
     )
     return found.order_by("-version").first()
 
 
-def library_sets(site: Site, *, kind: str) -> list[TrainingSet]:
-    """The newest ready version of each set of this kind, by title."""
+def library_rows(site: Site, *, course: str) -> QuerySet[TrainingSet]:
+    """The library as authors of a course see it: sets of the whole site, and those that their course published."""
+    return TrainingSet.objects.filter(Q(course_key="") | Q(course_key=course), site=site, project__isnull=True)
+
+
+def library_sets(site: Site, *, kind: str, course: str) -> list[TrainingSet]:
+    """The newest ready version of each set of this kind that authors of the course may choose, by title."""
     newest: dict[str, TrainingSet] = {}
-    found = TrainingSet.objects.filter(site=site, project__isnull=True, kind=kind, state=TrainingSet.State.READY)
+    found = library_rows(site, course=course).filter(kind=kind, state=TrainingSet.State.READY)
     for each in found.defer("report", "credits", "shards", "request").order_by("version"):
         newest[each.name] = each
     return sorted(newest.values(), key=lambda each: (each.title, each.name))
@@ -76,7 +83,10 @@ def training_set_for(caller: Caller, training_set_id: UUID) -> TrainingSet:
         own &= Q(project=caller.project)
     if not caller.is_staff:
         own &= Q(project__learner=caller.learner)
-    starter = Q(project__isnull=True, kind=TrainingSet.Kind.STARTER, name__in=_starter_names(caller))
+    starter = Q(pk__in=[])
+    for name in _starter_names(caller):
+        starter |= any_version(name)
+    starter &= Q(project__isnull=True, kind=TrainingSet.Kind.STARTER)
     visible = visible.filter(purged_at__isnull=True)
     found = visible.filter(own | starter).exclude(kind=TrainingSet.Kind.HIDDEN).first()
     if found is None:
@@ -86,11 +96,8 @@ def training_set_for(caller: Caller, training_set_id: UUID) -> TrainingSet:
 
 def usable_base(project: Project, base_id: UUID) -> TrainingSet:
     """A ready set that a new version in this project may grow from: its own, or the exercise's starter set."""
-    name = project.spec.body.get("starter_set")
-    starter = Q(project__isnull=True, kind=TrainingSet.Kind.STARTER, name=name) if name else Q(pk__in=[])
-    found = TrainingSet.objects.filter(site_id=project.exercise.site_id, pk=base_id)
-    base = found.filter(Q(project=project) | starter).first()
-    if base is None:
+    base = TrainingSet.objects.filter(site_id=project.exercise.site_id, pk=base_id).first()
+    if base is None or not _is_base(project, base):
         raise Problem(404, "not_found", "There is no such training set in this exercise.")
     if base.state != TrainingSet.State.READY:
         raise Problem(409, "training_set_not_ready", "This training set is not ready yet. Wait for it, then try again.")
@@ -100,6 +107,12 @@ def usable_base(project: Project, base_id: UUID) -> TrainingSet:
             409, "in_trash", "This training set is in the trash. Restore it first, then make a version of it."
         )
     return base
+
+
+def _is_base(project: Project, base: TrainingSet) -> bool:
+    if base.project_id is not None:
+        return base.project_id == project.pk
+    return base.kind == TrainingSet.Kind.STARTER and is_version(base, project.spec.body.get("starter_set"))
 
 
 def task_check(project: Project, task: str) -> None:
@@ -112,8 +125,11 @@ def task_check(project: Project, task: str) -> None:
 def fixed_classes(project: Project, starter: TrainingSet | None) -> list[str]:
     """The classes that every training set of this exercise must have; empty when learners may choose them.
 
-    The starter set decides, else the hidden test set: a model with other classes could never be scored.
+    The starter set decides, else the hidden test set: a model with other classes could never be scored. In a workshop
+    the author is the one who decides.
     """
+    if is_workshop(project):
+        return []
     decides = starter if starter is not None else hidden_set_for(project, site=project.exercise.site)
     return list(decides.classes) if decides is not None else []
 

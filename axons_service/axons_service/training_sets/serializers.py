@@ -36,7 +36,7 @@ class SetProgressSerializer(serializers.Serializer[Any]):
 class SetChangesSerializer(serializers.Serializer[Any]):
     """How a version came to be from the one before it."""
 
-    kind = serializers.ChoiceField(choices=["pictures", "changes", "reverted", "imported", "library"])
+    kind = serializers.ChoiceField(choices=["pictures", "changes", "reverted", "imported", "library", "forked"])
     counts = serializers.DictField(child=serializers.IntegerField(), help_text="{code: how many files or changes}")
     renames = serializers.DictField(child=serializers.CharField())
     reverted_to = serializers.IntegerField(allow_null=True, help_text="a version")
@@ -111,6 +111,8 @@ def _changes(training_set: TrainingSet) -> dict[str, Any]:
         kind = "library"
     elif "archive" in request:
         kind = "imported"
+    elif "forked" in request:
+        kind = "forked"
     elif "reverted_to" in request:
         kind = "reverted"
     else:

@@ -44,7 +44,7 @@ def sources_open(training_set: TrainingSet) -> Sources:
     if archive:
         upload = Upload.objects.filter(pk=archive).first()
         if training_set.task == SEGMENTATION:
-            assert training_set.project is not None, "library sets are not prepared here"
+            assert training_set.project is not None, "library sets are published"
             return _from_masked_archive(upload, fixed_classes(training_set.project, training_set.starter))
         return _from_archive(upload)
     sources = Sources()

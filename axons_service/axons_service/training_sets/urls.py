@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from axons_service.training_sets import api, hidden_api, leakage_api, uploads_api, versions_api
+from axons_service.training_sets import api, hidden_api, leakage_api, uploads_api, versions_api, workshop_api
 
 urlpatterns = [
     path("uploads", uploads_api.UploadsView.as_view(), name="uploads"),
@@ -40,6 +40,13 @@ urlpatterns = [
         "training-sets/<uuid:training_set_id>/leakage",
         leakage_api.TrainingSetLeakageView.as_view(),
         name="training-set-leakage",
+    ),
+    path("workshop/forks", workshop_api.WorkshopForksView.as_view(), name="workshop-forks"),
+    path("workshop/publications", workshop_api.PublicationsView.as_view(), name="workshop-publications"),
+    path(
+        "workshop/publications/<uuid:publication_id>",
+        workshop_api.PublicationView.as_view(),
+        name="workshop-publication",
     ),
     path("leakage", leakage_api.LeakageListView.as_view(), name="leakage"),
     path(

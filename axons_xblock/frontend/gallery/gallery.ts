@@ -79,6 +79,15 @@ const CASES: Record<string, Case> = {
   "studio": { view: "studio", more: { studio_load: () => ok(f.STUDIO) } },
   "studio-line": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.SPEC, leaderboard: true, grading: { metric: "accuracy", between: "line", feedback: "Look at the mistakes first.", thresholds: [{ at_least: 0.5, score: 0.5, feedback: "Half way." }, { at_least: 0.9, score: 1, feedback: "Well done." }] } } }) } },
   "studio-rubric": { view: "studio", more: { studio_load: () => ok({ ...f.STUDIO, spec: { ...f.STUDIO.spec, grading: { metric: "accuracy", thresholds: [{ at_least: 0.5, score: 0.5 }, { at_least: 0.9, score: 1 }], rule: "mixed", rubric_share: 0.4, rubric: [{ id: "c1", title: "Why the model errs where it errs", points: 5, help: "Names two confusions and a cause that the pictures show." }, { id: "c2", title: "The training set", points: 5 }] } } }) } },
+  "studio-workshop": {
+    view: "studio", args: { workshop: Object.fromEntries(["open", "read", "fork", "publish", "publication"].map((each) => [each, `/handler/studio_workshop/${each}`])) },
+    open: () => ok(f.bundle({ starter_set: null, training_sets: [f.OWN] })),
+    more: {
+      "studio_load": () => ok({ ...f.STUDIO, library: { ...f.LIBRARY, starter_sets: f.LIBRARY.starter_sets.map((each, i) => ({ ...each, id: `set-${i}`, version: i + 1, is_own: i === 1 })) } }),
+      "studio_workshop/open": () => ok(f.bundle({ starter_set: null, training_sets: [f.OWN] })),
+      "studio_workshop/publish": () => ({ status: 409, body: { error: { code: "leakage_found", message: "2 of these pictures are in the hidden test set “Ten everyday things” and 1 looks almost like one in it. Leave them out, then publish.", errors: ["IMG_2041.jpg", "a name of a picture that is much longer than any camera would ever make it.jpg"].map((name) => ({ field: name, message: `${name} (cup) is 0042.jpg of the hidden test set.` })) } } }),
+    },
+  },
   "studio-errors": {
     view: "studio",
     more: {
@@ -153,7 +162,7 @@ window.fetch = async (input, init) => {
   let answer: Answer;
   if (special) answer = special(body);
   else if (handler === "open") answer = chosen?.open?.() ?? down;
-  else if (handler === "read") answer = ok(read(String(body["path"]), (body["query"] ?? {}) as Record<string, string>));
+  else if (handler === "read" || handler === "studio_workshop/read") answer = ok(read(String(body["path"]), (body["query"] ?? {}) as Record<string, string>));
   else if (handler === "export_create") answer = ok(f.EXPORT);
   else if (handler === "staff_review") answer = ok({ ...f.REVIEWED, id: String(body["submission"]) });
   else answer = down;

@@ -32,6 +32,7 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
     submission = anna.post("/submissions", {"model": str(model.pk)}, key="k").json()["id"]
     from axons_service.exercises.models import Spec
     from axons_service.jobs.models import Job, Prediction, PredictionBatch
+    from axons_service.training_sets.models import TrainingSet
 
     prediction = Prediction.objects.create(
         job=world.inference(model), model=model, file="a.jpg", probabilities=[], seconds=0.1
@@ -41,6 +42,8 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
     PredictionBatch.objects.create(job=many)
     Job.objects.filter(pk=many.pk).update(state=Job.State.SUCCEEDED)
     Spec.objects.filter(pk=project.spec_id).update(body={**project.spec.body, "leaderboard": True})
+    published = builders.library_set(world.lms.site, "starter", "of-the-course")
+    TrainingSet.objects.filter(pk=published.pk).update(course_key=builders.COURSE)
     task = author.post("/desk/tasks", {"kind": "csv"}, key="csv").json()["id"]
     return {
         "desk_submission": (author, f"/submissions/{submission}/desk"),
@@ -67,6 +70,7 @@ def addresses(world: World, author: Caller) -> dict[str, tuple[Caller, str]]:
         "training_sets_report": (anna, f"/training-sets/{world.training_set.pk}/report"),
         "trash_list": (anna, f"/projects/{project.pk}/trash"),
         "uploads_list": (anna, "/uploads"),
+        "workshop_publication": (author, f"/workshop/publications/{published.pk}"),
         "training_sets_read": (anna, f"/training-sets/{world.training_set.pk}"),
     }
 

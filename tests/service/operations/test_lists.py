@@ -208,6 +208,7 @@ ONE_ROW = {
     "submissions_read",
     "training_sets_leakage",
     "training_sets_read",
+    "workshop_publication",
 }
 # a page of a manifest or a report, or a whole log: no query depends on its length
 FROM_THE_STORE = {"hidden_test_set_read", "job_log", "training_sets_images", "training_sets_report"}

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.exceptions import ValidationError
 
-from axons_service.exercises import api
+from axons_service.exercises import state
 from axons_service.operations.problems import problem_handler
 from axons_service.operations.tasks import sweep
 from axons_service.sites.models import UsedToken
@@ -41,7 +41,7 @@ def test_a_fault_of_ours_tells_nothing_but_that(course: Lms, anna: Caller, monke
     def broken(*args: Any) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(api, "project_state", broken)
+    monkeypatch.setattr(state, "project_state", broken)
     anna.client.raise_request_exception = False
     response = anna.open()
     assert (response.status_code, response.json()["code"]) == (500, "internal_error")
@@ -70,7 +70,7 @@ def test_a_database_or_store_that_is_away_asks_for_patience(
     def away(*args: Any) -> None:
         raise error
 
-    monkeypatch.setattr(api, "project_state", away)
+    monkeypatch.setattr(state, "project_state", away)
     response = anna.open()
     assert (response.status_code, response.json()["code"]) == (503, "service_unavailable")
     assert response["Retry-After"] == "5"

@@ -7,6 +7,7 @@ from axons_service.jobs.models import Job, Model
 from axons_service.operations.problems import Problem
 from axons_service.training_sets.models import TrainingSet, Upload
 from axons_service.training_sets.selectors import library_set, task_check
+from axons_service.training_sets.set_names import is_version
 
 
 def inputs_check(
@@ -89,7 +90,7 @@ def _is_readable(project: Project, training_set: TrainingSet) -> bool:
     return (
         training_set.kind == TrainingSet.Kind.STARTER
         and training_set.site_id == project.exercise.site_id
-        and training_set.name == project.spec.body.get("starter_set")
+        and is_version(training_set, project.spec.body.get("starter_set"))
     )
 
 

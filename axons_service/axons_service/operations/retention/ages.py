@@ -1,4 +1,5 @@
-"""What age alone takes away: checkpoints of finished jobs, what lies under tmp/, the work of courses that ended."""
+"""What age alone takes away: checkpoints of finished jobs, what lies under tmp/, the work of courses that ended, and
+drafts of library sets that nobody goes on with."""
 
 import logging
 import re
@@ -10,17 +11,19 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from axons_service.exercises.models import Project
+from axons_service.exercises.models import Project, Spec
+from axons_service.exercises.workshops import WORKSHOP
 from axons_service.jobs.models import Checkpoint, Job, Model
 from axons_service.jobs.services.moves import job_lock
 from axons_service.jobs.states import TERMINAL
 from axons_service.operations.retention.trash import deletion_queue, project_trash
 from axons_service.storage import keys, objects
-from axons_service.storage.models import CoursePolicy, SweepPass
+from axons_service.storage.models import CoursePolicy, SweepPass, Trash
 from axons_service.training_sets.models import TrainingSet, Upload
 
 CHECKPOINT_LIFE = timedelta(days=7)
 TMP_LIFE = timedelta(days=1)
+WORKSHOP_LIFE = timedelta(days=90)
 TMP_UPLOAD = re.compile(r"tmp/\d{4}-\d{2}-\d{2}/([0-9a-f]{8}-[0-9a-f-]{27})/.+")
 
 logger = logging.getLogger(__name__)
@@ -136,10 +139,33 @@ def course_cutoff(policy: CoursePolicy) -> datetime:
 
 def _one(project: Project, policy: CoursePolicy) -> int:
     try:
-        return project_trash(project=project, older_than=course_cutoff(policy)) is not None
+        entry = project_trash(
+            project=project,
+            older_than=course_cutoff(policy),
+            title="Everything here: the course has ended",
+            reason=Trash.Reason.COURSE_ENDED,
+        )
+        return entry is not None
     except Exception:
         logger.exception("project %s of the ended course %s could not be put away", project.pk, policy.course_key)
         return 0
+
+
+def workshops_idle() -> QuerySet[Project]:
+    """Authors' workshops with drafts in which nothing was made or restored for 90 days."""
+    cutoff = timezone.now() - WORKSHOP_LIFE
+    drafts = TrainingSet.objects.filter(project=OuterRef("pk"))
+    recent = drafts.filter(Q(created_at__gte=cutoff) | Q(kept_at__gte=cutoff))
+    workshops = Project.objects.filter(spec__in=Spec.objects.filter(body__kind=WORKSHOP))
+    return workshops.filter(Exists(drafts.filter(trash__isnull=True)), ~Exists(recent)).select_related("exercise")
+
+
+def workshops_sweep(*, limit: int = 50) -> int:
+    """Put forgotten drafts into the trash, some workshops a call; how many. What was published from them stays."""
+    cutoff = timezone.now() - WORKSHOP_LIFE
+    title = f"Drafts that nobody touched for {WORKSHOP_LIFE.days} days"
+    idle = list(workshops_idle().order_by("pk")[:limit])
+    return sum(project_trash(project=each, older_than=cutoff, title=title) is not None for each in idle)
 
 
 def policy_over_on(policy: CoursePolicy) -> date:

@@ -48,6 +48,7 @@ def learner_erase(*, site: Site, learner: str, requested_by: str) -> Erasure:
     locked = Submission.objects.filter(locked_by=learner, project__exercise__site=site)
     rows += locked.update(locked_by="", locked_until=None)
     rows += Trash.objects.filter(deleted_by=learner, project__exercise__site=site).update(deleted_by="")
+    rows += TrainingSet.objects.filter(site=site, published_by=learner).update(published_by="")
     for traces in (
         IdempotentAnswer.objects.filter(site=site, learner=learner),
         LearnerTurn.objects.filter(course_turn__limits__site=site, learner=learner),

@@ -55,15 +55,17 @@ def trash_put(*, project: Project, kind: str, object_id: UUID, by: str) -> tuple
         return entry, True
 
 
-def project_trash(*, project: Project, older_than: datetime) -> Trash | None:
+def project_trash(
+    *, project: Project, older_than: datetime, title: str, reason: str = Trash.Reason.PERSON
+) -> Trash | None:
     """A rule puts into the trash what was made, and last came out of the trash, before `older_than`; None: nothing."""
     with transaction.atomic():
         project_hold(project)
         found = _deletable(project, project_uses(project), older_than)
         if not any(found.values()):
             return None
-        entry = _entry(project, Trash.Kind.PROJECT, project.pk, "Everything here: the course has ended", "")
-        entry.reason = Trash.Reason.COURSE_ENDED
+        entry = _entry(project, Trash.Kind.PROJECT, project.pk, title, "")
+        entry.reason = reason
         _mark(entry, **found)
         return entry
 

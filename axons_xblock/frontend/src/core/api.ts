@@ -101,7 +101,7 @@ export class Api {
 
   /** Opens the project, or opens it again for a fresh token; calls at the same time share one request. */
   open(): Promise<Bundle> {
-    this.opening ??= this.handler<Bundle>("open")
+    this.opening ??= this.handler<Bundle>("open", this.args.opening ?? {})
       .then((bundle) => {
         this.token = bundle.read_token;
         this.expires = new Date(bundle.read_token_expires_at).getTime();

@@ -34,7 +34,7 @@ export class Session {
   private refreshTimer: ReturnType<typeof setTimeout> | null = null;
   private retryTimer: ReturnType<typeof setTimeout> | null = null;
   private queueTimer: ReturnType<typeof setInterval> | null = null;
-  private stopped = false;
+  protected stopped = false;
   private readonly asked = new Set<string>();
 
   constructor(readonly args: Args, runtime: Runtime, element: unknown) {
@@ -144,7 +144,7 @@ export class Session {
     }
   }
 
-  private async act<T>(action: string, handler: string, body: Record<string, unknown>): Promise<T> {
+  protected async act<T>(action: string, handler: string, body: Record<string, unknown>): Promise<T> {
     try {
       const result = await this.api.handler<T>(handler, { ...body, idempotency_key: this.keys.take(action, body) });
       this.keys.settle(action);
@@ -215,7 +215,7 @@ export class Session {
     return this.took(await this.act<TrainingSet>("import", "training_set_import", { upload }));
   }
 
-  private took(set: TrainingSet): TrainingSet {
+  protected took(set: TrainingSet): TrainingSet {
     this.store.dispatch({ type: "training_set", set });
     this.live?.nudge();
     return set;

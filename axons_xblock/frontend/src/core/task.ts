@@ -58,3 +58,8 @@ export function withTask(spec: Spec, task: string): Partial<Spec> {
 export function fitting<T extends Pick<Library["models"][number], "name"> & { task?: string }>(things: T[], spec: Pick<Spec, "task">): T[] {
   return things.filter((each) => (each.task ?? "classification") === spec.task);
 }
+
+/** What a spec calls a library set, without the hash of its content. */
+export function bareName(name: string): string {
+  return name.split("@")[0] ?? name;
+}

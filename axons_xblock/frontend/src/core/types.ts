@@ -56,7 +56,7 @@ export interface TrainingSet {
   task?: string; colours?: Record<string, string>;
 }
 export interface SetWarning { code: string; label: string; message: string }
-export interface SetChanges { kind: "pictures" | "changes" | "reverted" | "imported" | "library"; counts: Record<string, number>; renames: Record<string, string>; reverted_to: number | null }
+export interface SetChanges { kind: "pictures" | "changes" | "reverted" | "imported" | "library" | "forked"; counts: Record<string, number>; renames: Record<string, string>; reverted_to: number | null }
 export interface Picture {
   sha256: string; label: string; split: string; name: string; width: number; height: number; url: string;
   thumbnail_url?: string | null; near_group?: number | null;
@@ -173,7 +173,7 @@ export interface AxonsEvent {
   id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
 }
 
-export interface LibrarySet { name: string; title: string; task?: string; classes?: string[]; count?: number; licence?: string | null }
+export interface LibrarySet { id?: string; version?: number; is_own?: boolean; description?: string; name: string; title: string; task?: string; classes?: string[]; count?: number; licence?: string | null }
 export interface Library {
   starter_sets: LibrarySet[]; hidden_test_sets: LibrarySet[];
   models: { name: string; title: string; classes?: string[]; architecture?: string; task?: string }[];
@@ -198,6 +198,10 @@ export interface Args {
   spec?: Spec;
   can_grade?: boolean;
   catalogue?: Record<string, string | string[]>;
+  /** In Studio: what can be done in the workshop, each with its address. */
+  workshop?: Record<string, string>;
+  /** What opening the project says. */
+  opening?: Record<string, unknown>;
   [extra: string]: unknown;
 }
 export interface Runtime {

@@ -23,7 +23,9 @@ export function architectureDescription(name: string): string {
 }
 
 export function setTitle(set: TrainingSet): string {
-  return set.kind === "starter" ? set.name : t("{name}, version {version}", { name: set.name, version: set.version });
+  if (set.kind === "starter") return set.name;
+  // The service's own title ends with the version, in English.
+  return t("{name}, version {version}", { name: set.name.replace(/, version \d+$/, ""), version: set.version });
 }
 
 export function trainingJobs(project: ProjectState): Job[] {

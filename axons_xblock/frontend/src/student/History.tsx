@@ -11,6 +11,7 @@ export function changeWords(set: TrainingSet): string {
   const { changes } = set;
   if (!changes) return "";
   if (changes.kind === "reverted") return t("as version {n} was", { n: changes.reverted_to ?? 0 });
+  if (changes.kind === "forked") return t("a copy of a starter set");
   const counts = changes.counts;
   const many = (code: string) => counts[code] ?? 0;
   const words = [

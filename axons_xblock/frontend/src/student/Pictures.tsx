@@ -20,7 +20,7 @@ import { Lazy } from "../ui/lazy";
 import { draftBase, rememberDraft } from "./draft";
 
 export function Pictures() {
-  const { session, project, set, chooseSet, go } = useDesk();
+  const { session, project, set, chooseSet, go, isWorkshop, onEditing } = useDesk();
   const [editing, setEditingNow] = useState<{ base: TrainingSet | null } | null>(null);
   const [curating, setCurating] = useState(false);
   const [waiting, setWaiting] = useState<Waiting[]>([]);
@@ -41,6 +41,9 @@ export function Pictures() {
     // Whatever fails here is said where it matters: in the editor.
     session.waitingUploads().then(setWaiting, () => undefined);
   }, [labels, editing === null]);
+
+  const isEditing = editing !== null || curating;
+  useEffect(() => onEditing?.(isEditing), [isEditing]);
 
   if (editing) {
     return (
@@ -64,8 +67,8 @@ export function Pictures() {
     return (
       <>
       {unfinished}
-      <Empty title={own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
-        <p>{masked && own ? t("Bring some of your own with their masks, as a zip: about 50 make a good start.") : own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
+      <Empty title={isWorkshop ? t("There is no draft yet.") : own ? t("There are no pictures yet.") : t("This exercise has no pictures yet.")}>
+        <p>{isWorkshop ? t("Add pictures one class at a time, drop a folder, or bring a zip with one folder for each class.") : masked && own ? t("Bring some of your own with their masks, as a zip: about 50 make a good start.") : own ? t("Add some of your own: about 20 of each kind make a good start.") : t("Tell your educator: the starter set is missing.")}</p>
         {labels ? <Button look="primary" icon="plus" onClick={() => setEditing({ base: null })}>{t("Add pictures")}</Button> : null}
         {own ? <ImportZip onSaved={chooseSet} /> : null}
       </Empty>
@@ -86,16 +89,16 @@ export function Pictures() {
   return (
     <>
       {unfinished}
-      <p class="ax-lead">{masked
+      {isWorkshop ? null : <p class="ax-lead">{masked
         ? own
           ? t("A mask says for every pixel what it shows; the model learns from both. Leave out what misleads it, or bring pictures with their masks as a zip.")
           : t("A mask says for every pixel what it shows; the model learns from both. Look through them, and leave out what misleads it.")
         : own
         ? t("A model knows only what its pictures show it. Look through them, or make a version of your own.")
-        : t("A model knows only what its pictures show it. Look through them before you train.")}</p>
+        : t("A model knows only what its pictures show it. Look through them before you train.")}</p>}
       {sets.length > 1 ? (
         <fieldset class="ax-choices">
-          <legend>{t("Pictures to train with")}</legend>
+          <legend>{isWorkshop ? t("Your drafts") : t("Pictures to train with")}</legend>
           {sets.map((each) => (
             <label key={each.id} class="ax-choice">
               <input type="radio" name={group} checked={each.id === set.id} onChange={() => { chooseSet(each.id); setLabel(null); }} />
@@ -112,8 +115,8 @@ export function Pictures() {
       {set.state === "ready" ? (
         <>
           <div class="ax-row ax-actions">
-            <Button look="primary" icon="play" onClick={() => go("train")}>{t("Train with these pictures")}</Button>
-            {labels ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{t("Make my own version")}</Button> : null}
+            {isWorkshop ? null : <Button look="primary" icon="play" onClick={() => go("train")}>{t("Train with these pictures")}</Button>}
+            {labels ? <Button icon="plus" onClick={() => setEditing({ base: set })}>{isWorkshop ? t("Add or change pictures") : t("Make my own version")}</Button> : null}
             {own || masked ? <Button onClick={() => setCurating(true)}>{masked ? t("Leave out and split") : t("Sort and split")}</Button> : null}
             {labels ? <Button look="quiet" onClick={() => setEditing({ base: null })}>{t("Start from nothing")}</Button> : null}
           </div>

@@ -18,11 +18,11 @@ import { UploadPanel } from "./UploadPanel";
 interface Props { base: TrainingSet | null; onClose: () => void; onSaved: (id: string) => void }
 
 export function SetEditor({ base, onClose, onSaved }: Props) {
-  const { session, project } = useDesk();
+  const { session, project, isWorkshop = false } = useDesk();
   // With a hidden test set the classes are the author's; without any, the student names them.
-  const given = base?.classes ?? project.starter_set?.classes ?? project.training_sets[0]?.classes ?? [];
+  const given = base?.classes ?? (isWorkshop ? [] : project.starter_set?.classes ?? project.training_sets[0]?.classes ?? []);
   const [classes, setClasses] = useState<string[]>(given);
-  const free = given.length === 0;
+  const free = isWorkshop || given.length === 0;
   const [uploads, setUploads] = useState<Upload[]>([]);
   const [totals, setTotals] = useState<Totals | null>(null);
   const [unsorted, setUnsorted] = useState<Sorted["unknown"]>([]);

@@ -18,6 +18,10 @@ export interface Desk {
   go: (step: Step) => void;
   /** Something went to the trash: show how to take it back. */
   discarded: (entry: TrashEntry) => void;
+  /** An author makes a set for the library: nothing is trained here, and the classes are theirs to name. */
+  isWorkshop?: boolean;
+  /** A version is in the making, or no longer. */
+  onEditing?: (isEditing: boolean) => void;
 }
 
 export const DeskContext = createContext<Desk | null>(null);

@@ -4,7 +4,7 @@ import { number, points, significant } from "../core/format";
 import { hiddenShare, howGraded } from "../core/grading";
 import { t } from "../core/i18n";
 import { Api } from "../core/api";
-import { hasMasks } from "../core/task";
+import { bareName, hasMasks } from "../core/task";
 import { Session, SessionContext } from "../core/session";
 import { Student } from "../student/Student";
 import { boundOf } from "../student/Hyper";
@@ -35,7 +35,7 @@ export function Author({ args, runtime, element }: { args: Args; runtime: Runtim
   };
   const facts: [string, string][] = training
     ? [
-        [t("Pictures"), [spec.starter_set ?? t("students bring them"), spec.own_pictures && spec.starter_set ? t("and their own") : ""].filter(Boolean).join(" ")],
+        [t("Pictures"), [spec.starter_set ? bareName(spec.starter_set) : t("students bring them"), spec.own_pictures && spec.starter_set ? t("and their own") : ""].filter(Boolean).join(" ")],
         [t("Networks"), spec.architectures.map(architectureTitle).join(", ") || "–"],
         [t("Epochs"), range("epochs")],
         [t("Learning rate"), range("learning_rate")],
@@ -58,7 +58,7 @@ export function Author({ args, runtime, element }: { args: Args; runtime: Runtim
             <p>{howGraded(spec.grading)}</p>
             {spec.grading.rule === "rubric" ? null : <Thresholds grading={spec.grading} weight={weight * hiddenShare(spec.grading)} />}
             {spec.grading.rubric ? <ul class="ax-words">{spec.grading.rubric.map((each) => <li key={each.id}><bdi>{each.title}</bdi> · {points(each.points)}</li>)}</ul> : null}
-            {spec.hidden_test_set ? <p class="ax-hint">{t("Scored on the hidden test set “{name}”.", { name: spec.hidden_test_set })}</p> : <Notice kind="warning"><p>{t("Choose a hidden test set: without one nothing can be scored.")}</p></Notice>}
+            {spec.hidden_test_set ? <p class="ax-hint">{t("Scored on the hidden test set “{name}”.", { name: bareName(spec.hidden_test_set) })}</p> : <Notice kind="warning"><p>{t("Choose a hidden test set: without one nothing can be scored.")}</p></Notice>}
           </>
         ) : null}
         <Button onClick={() => setTrying(!trying)} aria-expanded={trying}>{trying ? t("Close the workspace") : t("Try the exercise here")}</Button>

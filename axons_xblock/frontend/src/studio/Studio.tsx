@@ -2,10 +2,12 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api, asError, type ApiError } from "../core/api";
 import { t } from "../core/i18n";
-import { gradingFor, withTask } from "../core/task";
+import { fitting, gradingFor, withTask } from "../core/task";
 import { boundOf, parse } from "../student/Hyper";
-import type { Args, Runtime, Spec, StudioData } from "../core/types";
+import type { Args, LibrarySet, Runtime, Spec, StudioData } from "../core/types";
+import type { Publication, Role } from "../core/workshop";
 import { Button, Field, Notice, Problem, Skeleton } from "../ui/basics";
+import { Lazy } from "../ui/lazy";
 import { Affects } from "./Affects";
 import { settled } from "./RubricEditor";
 import { ChecksSection, ComputeSection, GradeSection, KindSection, PicturesSection, TaskSection, TrainingSection, type FormPart } from "./sections";
@@ -67,12 +69,17 @@ export function Studio({ args, runtime, element }: { args: Args; runtime: Runtim
   // `editor-with-buttons` tells Studio's dialogue that Save and Cancel are in here.
   return (
     <div class="ax-page ax-studio editor-with-buttons">
-      {failed ? <><Problem error={failed} /><Button onClick={load}>{t("Try again")}</Button></> : data ? <Form data={data} api={api} runtime={runtime} reload={load} /> : <Skeleton rows={10} />}
+      {failed ? <><Problem error={failed} /><Button onClick={load}>{t("Try again")}</Button></> : data ? <Form data={data} api={api} args={args} runtime={runtime} element={element} reload={load} /> : <Skeleton rows={10} />}
     </div>
   );
 }
 
-function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runtime: Runtime; reload: () => void }) {
+interface FormProps { data: StudioData; api: Api; args: Args; runtime: Runtime; element: unknown; reload: () => void }
+
+function Form({ data, api, args, runtime, element, reload }: FormProps) {
+  const [library, setLibrary] = useState(data.library);
+  const [making, setMaking] = useState<{ role: Role; fork: LibrarySet | null } | null>(null);
+  const [published, setPublished] = useState<Publication | null>(null);
   const [name, setName] = useState(data.display_name);
   const [weight, setWeight] = useState(String(data.weight));
   const [instructions, setInstructions] = useState(data.instructions);
@@ -83,7 +90,8 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
   const [kept, setKept] = useState<Spec>(() => cleaned(completed(data.spec)));
   const form = useRef<HTMLFormElement>(null);
   const part: FormPart = {
-    spec, library: data.library, errors: error?.fields ?? {},
+    spec, library, published, errors: error?.fields ?? {},
+    make: args.workshop ? (role, fork) => { setPublished(null); setMaking({ role, fork }); } : undefined,
     change: (fresh) => {
       setSaved(false);
       setSpec((old) => ({ ...old, ...fresh }));
@@ -114,8 +122,32 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
   };
   const known = new Set([...form.current?.querySelectorAll<HTMLElement>("[data-field]") ?? []].map((each) => each.dataset["field"]));
   const elsewhere = Object.entries(error?.fields ?? {}).filter(([field]) => !known.has(field));
+  const cameFrom = useRef<Role | null>(null);
+  useEffect(() => {
+    // Back in the form the author stands at the set that the workshop was about.
+    if (!making && cameFrom.current) form.current?.querySelector<HTMLElement>(`[data-field="${cameFrom.current === "hidden" ? "hidden_test_set" : "starter_set"}"]`)?.focus();
+    cameFrom.current = making?.role ?? null;
+  }, [making]);
+  const took = async (found: Publication) => {
+    part.change(found.kind === "hidden" ? { hidden_test_set: found.name } : { starter_set: found.name });
+    setPublished(found);
+    setMaking(null);
+    try {
+      setLibrary((await api.handler<StudioData>("studio_load")).library ?? library);
+    } catch {
+      // The set is chosen all the same; the list is as new as the next visit.
+    }
+  };
+  const sets = (role: Role) => fitting((role === "hidden" ? library?.hidden_test_sets : library?.starter_sets) ?? [], spec);
   return (
-    <form ref={form} noValidate onSubmit={(event) => { event.preventDefault(); void save(); }}>
+    <>
+    {making ? (
+      <Lazy
+        load={() => import("./Workshop").then((m) => m.Workshop)} rows={8} args={args} runtime={runtime} element={element} spec={spec}
+        role={making.role} fork={making.fork} own={sets(making.role).filter((each) => each.is_own)} onClose={() => setMaking(null)} onPublished={(found: Publication) => void took(found)}
+      />
+    ) : null}
+    <form ref={form} hidden={making !== null} noValidate onSubmit={(event) => { event.preventDefault(); void save(); }}>
       {data.library_error ? (
         <Notice kind="warning" title={t("The library could not be loaded")}>
           <p>{data.library_error}</p>
@@ -175,5 +207,6 @@ function Form({ data, api, runtime, reload }: { data: StudioData; api: Api; runt
         </Notice>
       ) : null}
     </form>
+    </>
   );
 }

@@ -2,17 +2,35 @@
 import { number, significant } from "../core/format";
 import { hiddenShare } from "../core/grading";
 import { t, tn } from "../core/i18n";
-import { fitting, hasMasks, NETWORKS, withTask } from "../core/task";
+import type { ComponentChildren } from "preact";
+import { bareName, fitting, hasMasks, NETWORKS, withTask } from "../core/task";
 import type { Bound, Grading, Library, LibrarySet, Spec } from "../core/types";
 import { architectureDescription, architectureTitle } from "../core/words";
 import { boundOf, parse } from "../student/Hyper";
-import { Field, Notice } from "../ui/basics";
+import { Button, Field, Notice } from "../ui/basics";
 import { useUid } from "../ui/uid";
 import { FurtherChoices } from "./FurtherChoices";
 import { RuleChoice } from "./RubricEditor";
 import { ThresholdEditor } from "./ThresholdEditor";
+import type { Publication, Role } from "../core/workshop";
+import { versionOf } from "./versions";
 
-export interface FormPart { spec: Spec; library: Library | null; errors: Record<string, string>; change: (fresh: Partial<Spec>) => void }
+export interface FormPart {
+  spec: Spec; library: Library | null; errors: Record<string, string>; change: (fresh: Partial<Spec>) => void;
+  /** Opens the workshop, where sets are made; absent where the platform does not offer it. */
+  make?: (role: Role, fork: LibrarySet | null) => void;
+  /** What the author has just published there. */
+  published?: Publication | null;
+}
+
+function JustPublished({ found, role }: { found: Publication | null | undefined; role: Role }) {
+  if (found?.kind !== role) return null;
+  return (
+    <Notice kind="success" live title={t("“{title}” is published", { title: found.title })}>
+      <p>{t("Version {n} is chosen for this exercise. Save, so that students get it.", { n: found.version })}</p>
+    </Notice>
+  );
+}
 
 /** Objections name fields with or without the spec before them. */
 export function errorOf(errors: Record<string, string>, field: string): string | undefined {
@@ -68,41 +86,54 @@ export function TaskSection({ spec, errors, change }: FormPart) {
   );
 }
 
-function SetPicker({ label, help, none, sets, value, error, field, onChange }: {
-  label: string; help: string; none: string; sets: LibrarySet[] | null; value: string | null; error?: string; field: string; onChange: (name: string | null) => void;
+function SetPicker({ label, help, none, sets, value, error, field, onChange, children }: {
+  label: string; help: string; none: string; sets: LibrarySet[] | null; value: string | null; error?: string; field: string; onChange: (name: string | null) => void; children?: ComponentChildren;
 }) {
   const known = sets ?? [];
-  const chosen = known.find((each) => each.name === value);
+  const found = versionOf(known, value);
+  const chosen = found?.isNewest ? found.set : undefined;
   return (
     <Field label={label} help={help} error={error}>
       {({ id, describedBy, invalid }) => (
         <>
           <select id={id} data-field={field} value={value ?? ""} disabled={sets === null} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => onChange(event.currentTarget.value || null)}>
             <option value="">{none}</option>
-            {value && !chosen ? <option value={value}>{value}</option> : null}
-            {known.map((each) => <option key={each.name} value={each.name}>{each.title}</option>)}
+            {value && !chosen ? <option value={value}>{found ? t("{title}, an earlier version", { title: found.set.title }) : bareName(value)}</option> : null}
+            {known.map((each) => <option key={each.name} value={each.name}>{each.is_own ? t("{title} (this course, version {n})", { title: each.title, n: each.version ?? 1 }) : each.title}</option>)}
           </select>
+          {found && !found.isNewest ? <p class="ax-note">{t("There is a newer version, {n}. This exercise keeps the one that it has until you choose the other.", { n: found.set.version ?? 0 })}</p> : null}
           {chosen ? (
             <p class="ax-hint">{[
               chosen.count !== undefined ? tn("{n} picture", "{n} pictures", chosen.count) : "",
               chosen.classes ? tn("{n} class", "{n} classes", chosen.classes.length) : "",
               chosen.licence ?? "",
-            ].filter(Boolean).join(" · ")}{chosen.classes ? <><br /><bdi>{chosen.classes.join(", ")}</bdi></> : null}</p>
+            ].filter(Boolean).join(" · ")}{chosen.classes ? <><br /><bdi>{chosen.classes.join(", ")}</bdi></> : null}{chosen.description ? <><br /><bdi>{chosen.description}</bdi></> : null}</p>
           ) : null}
+          {children}
         </>
       )}
     </Field>
   );
 }
 
-export function PicturesSection({ spec, library, errors, change }: FormPart) {
+export function PicturesSection({ spec, library, errors, change, make, published }: FormPart) {
+  const sets = library ? fitting(library.starter_sets, spec) : null;
+  const chosen = versionOf(sets ?? [], spec.starter_set)?.set ?? null;
   return (
     <section class="ax-form-section">
       <h3>{t("Pictures")}</h3>
       <SetPicker
         label={t("Starter set")} help={t("The pictures that every student begins with.")} none={t("None: students bring all pictures")} field="starter_set"
-        sets={library ? fitting(library.starter_sets, spec) : null} value={spec.starter_set} error={errorOf(errors, "starter_set")} onChange={(starter_set) => change({ starter_set })}
-      />
+        sets={sets} value={spec.starter_set} error={errorOf(errors, "starter_set")} onChange={(starter_set) => change({ starter_set })}
+      >
+        <JustPublished found={published} role="starter" />
+        {make && sets ? (
+          <div class="ax-row">
+            <Button small icon="upload" onClick={() => make("starter", null)}>{t("Make a starter set")}</Button>
+            {chosen?.id ? <Button small onClick={() => make("starter", chosen)}>{t("Change a copy of “{title}”", { title: chosen.title })}</Button> : null}
+          </div>
+        ) : null}
+      </SetPicker>
       <label class="ax-switch">
         <input type="checkbox" data-field="own_pictures" checked={spec.own_pictures} onChange={(event) => change({ own_pictures: event.currentTarget.checked })} />
         <span><strong>{t("Students may add pictures of their own")}</strong><span class="ax-help">{hasMasks(spec) ? t("As a zip with masks. They can always leave pictures out; each change makes a new version.") : t("They can also leave pictures out and correct labels. Each change makes a new version.")}</span></span>
@@ -177,7 +208,7 @@ export function TrainingSection({ spec, library, errors, change }: FormPart) {
   );
 }
 
-export function GradeSection({ spec, library, errors, change, weight, suggestion }: FormPart & { weight: number; suggestion: Grading }) {
+export function GradeSection({ spec, library, errors, change, make, published, weight, suggestion }: FormPart & { weight: number; suggestion: Grading }) {
   return (
     <section class="ax-form-section">
       <h3>{t("Grade")}</h3>
@@ -190,7 +221,10 @@ export function GradeSection({ spec, library, errors, change, weight, suggestion
           <SetPicker
             label={t("Hidden test set")} help={t("Students never see these pictures.")} none={t("Choose a set")} field="hidden_test_set"
             sets={library ? fitting(library.hidden_test_sets, spec) : null} value={spec.hidden_test_set} error={errorOf(errors, "hidden_test_set")} onChange={(hidden_test_set) => change({ hidden_test_set })}
-          />
+          >
+            <JustPublished found={published} role="hidden" />
+            {make && library ? <div class="ax-row"><Button small icon="upload" onClick={() => make("hidden", null)}>{t("Make a hidden test set")}</Button></div> : null}
+          </SetPicker>
           <RuleChoice grading={spec.grading} errors={errors} onChange={(grading) => change({ grading })} />
           {hasMasks(spec) && spec.grading.rule !== "rubric" ? <MetricChoice grading={spec.grading} errors={errors} onChange={(grading) => change({ grading })} /> : null}
           {spec.grading.rule === "rubric" ? null : <ThresholdEditor grading={spec.grading} weight={weight * hiddenShare(spec.grading)} errors={errors} onChange={(grading) => change({ grading })} />}
