@@ -48,8 +48,8 @@ test-fast: setup ## the unit lane, under two minutes, no servers
 faults: setup ## seeded chaos over real servers of its own: JOBS=2000 SEED=1 RUNNERS=4 FENCING=on CLOUD=ovh (Linux, libfaketime)
 	@PYTHONPATH=.:deploy/demo $(PY) -m tests.faults.chaos --jobs $(JOBS) --seed $(SEED) --runners $(RUNNERS) --fencing $(FENCING) --cloud "$(CLOUD)"
 
-faults-long: setup ## the storms that make test leaves out: a failing cloud, and a fence that is taken away
-	@$(PY) -m pytest tests/faults -m long $(PYTEST_ARGS)
+faults-long: setup ## after make services: the storms that make test leaves out, a failing cloud and a fence that is taken away
+	@$(SERVERS) AXONS_REQUIRE_SERVICES=1 $(PY) -m pytest tests/faults -m long $(PYTEST_ARGS)
 
 deploy-tools: setup ## Tutor, hadolint and the parsers that read deploy/ in the tests, apart from .venv
 	@scripts/deploy_tools.sh

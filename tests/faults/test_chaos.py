@@ -67,10 +67,10 @@ def test_two_hundred_jobs_under_fire_end_once_each() -> None:
 def test_machines_of_a_failing_cloud_lose_nothing_and_every_second_is_paid() -> None:
     """`make faults CLOUD=ovh`, short: the emulator's own ledger of what its machines ran is what the service pays."""
     code, output = chaos(
-        "--jobs", "60", "--seed", "6", "--cloud", "ovh", "--runners", "3", "--students", "6", "--pace", "2"
+        "--jobs", "150", "--seed", "6", "--cloud", "ovh", "--runners", "3", "--students", "6", "--pace", "2"
     )
     figures = [line for line in output.splitlines() if not line.startswith("NOTICE")]
-    for line in ("submitted 60", "lost 0", "duplicated effects 0", "stale writes accepted 0", "unaccounted 0"):
+    for line in ("submitted 150", "lost 0", "duplicated effects 0", "stale writes accepted 0", "unaccounted 0"):
         assert line in figures
     assert any(line.startswith("orphans 0 ") for line in figures)
     machines = re.search(r"^machines (\d+), that ran ([\d.]+) s .* and (\d+) s by", output, re.MULTILINE)

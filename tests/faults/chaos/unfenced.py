@@ -29,7 +29,7 @@ class ChaosConfig(AppConfig):
 def unfence() -> None:
     """Replace the two functions that compare attempts, wherever they are known by name."""
     from axons_service.jobs import runner_api  # noqa: F401  (imported now, so that it is patched too)
-    from axons_service.jobs.models import Attempt
+    from axons_service.jobs.models import Attempt, Job
     from axons_service.jobs.services import attempts, finish
     from axons_service.jobs.services.moves import job_lock
 
@@ -41,8 +41,7 @@ def unfence() -> None:
     def attempt_finish(*, job_id: Any, number: int, outcome: str, **rest: Any) -> Any:
         if outcome != "succeeded":
             return fenced_finish(job_id=job_id, number=number, outcome=outcome, **rest)
-        finish._succeeded(job_id, number, rest["files"], rest["result"])
-        return job_lock.__globals__["Job"].objects.get(pk=job_id)
+        return finish._succeeded(Job.objects.get(pk=job_id), number, rest["files"], rest["result"])
 
     replace(attempts.attempt_hold, attempt_hold)
     replace(fenced_finish, attempt_finish)
