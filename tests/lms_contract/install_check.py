@@ -21,6 +21,7 @@ def installed() -> dict[str, str]:
 
 
 def main() -> int:
+    subprocess.run([*PIP, "uninstall", "--quiet", "--yes", "axons-xblock"], check=True)  # what an earlier check left
     before = installed()
     subprocess.run([*PIP, "install", "--quiet", str(ROOT)], check=True)
     after = installed()
