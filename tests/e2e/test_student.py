@@ -27,7 +27,7 @@ def test_ada_trains_watches_tries_a_picture_hands_in_and_has_a_grade(sit: Sit) -
 
     ada.step("Train")
     unit.get_by_text("Small network from scratch").click()
-    unit.locator("input.ax-number").first.fill("40")
+    unit.locator("input.ax-number").first.fill("30")
     unit.get_by_role("button", name="Train", exact=True).click()
     # The curve moves: the chart is there, and the epoch counts up without a reload.
     expect(unit.locator(".ax-curves canvas").first).to_be_visible(timeout=2 * MINUTES)
