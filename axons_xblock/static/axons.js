@@ -15,7 +15,7 @@
       link.href = base + file;
       document.head.appendChild(link);
     });
-    return import(base + "chunks/main-DPYr-Lp-.js").then(
+    return import(base + "chunks/main-_6sXqSCQ.js").then(
       /** @param {{mount: (runtime: unknown, element: unknown, args: unknown) => unknown}} main */
       function (main) {
         return main.mount(runtime, element, args);

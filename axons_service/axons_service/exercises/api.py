@@ -130,6 +130,7 @@ def _set_output(training_set: TrainingSet) -> dict[str, Any]:
     return {
         "id": str(training_set.pk),
         "name": set_name(training_set),
+        "content_sha256": training_set.content_sha256,
         "version": training_set.version,
         "is_own": bool(training_set.course_key),
         "title": training_set.title,

@@ -79,6 +79,7 @@ WORKSHOP_BUNDLE: dict[str, Any] = {
 }
 LIBRARY_SET = {
     "id": v.STARTER_SET,
+    "content_sha256": "5d" * 32,
     "version": 1,
     "is_own": False,
     "description": "",

@@ -100,6 +100,7 @@ class LibrarySetSerializer(Shape):
 
     id = serializers.UUIDField()
     name = serializers.CharField(help_text="as a spec names it; of a set of the course with its content's hash")
+    content_sha256 = serializers.CharField(help_text="of classes, pictures, labels and splits; empty where unknown")
     version = serializers.IntegerField()
     is_own = serializers.BooleanField(help_text="whether authors of this course published it; else it is the site's")
     task = serializers.ChoiceField(choices=Task.choices)

@@ -60,11 +60,19 @@ class TrainingSet(Trashable):
     message = models.TextField(blank=True)
     licence = models.CharField(max_length=200, blank=True)
     credits = models.TextField(blank=True)
-    description = models.TextField(blank=True, help_text="of a library set: what it shows, in its author's words")
-    course_key = models.CharField(
-        max_length=255, blank=True, help_text="the course whose library set it is; empty for one of the whole site"
+    description = models.TextField(
+        blank=True, default="", db_default="", help_text="of a library set: what it shows, in its author's words"
     )
-    published_by = models.CharField(max_length=128, blank=True, help_text="anonymous id of the author who published it")
+    course_key = models.CharField(
+        max_length=255,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="the course whose library set it is; empty for one of the whole site",
+    )
+    published_by = models.CharField(
+        max_length=128, blank=True, default="", db_default="", help_text="anonymous id of the author who published it"
+    )
     source_sha256 = models.CharField(max_length=64, blank=True, help_text="of the archive that a library set came from")
     idempotency_key = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -20,6 +20,7 @@ from axons_service.operations.problems import FieldError, Problem
 from axons_service.operations.retention.quotas import bytes_text
 from axons_service.sites.callers import Caller
 from axons_service.sites.models import Site
+from axons_service.storage import keys
 from axons_service.training_sets.leakage import Match, leakage_find
 from axons_service.training_sets.manifests import content_sha256, manifest_read
 from axons_service.training_sets.models import TrainingSet
@@ -89,8 +90,8 @@ def library_set_publish(*, caller: Caller, project: Project, asked: Publication)
         rows = TrainingSet.objects.filter(site=site, project__isnull=True, name=name)
         same = rows.exclude(state=TrainingSet.State.FAILED).filter(content_sha256=content).first()
         if same is not None:
-            return same, False
-        size = 2 * sum(shard["bytes"] for shard in draft.shards)
+            return _said_anew(same, title, asked), False
+        size = _size(draft, asked.kind)
         _check_room(site, caller.course, size)
         published = TrainingSet.objects.create(
             site=site,
@@ -116,6 +117,22 @@ def library_set_publish(*, caller: Caller, project: Project, asked: Publication)
         caller.learner, name, published.version, asked.kind, published.image_count, caller.course,
     )  # fmt: skip
     return published, True
+
+
+def _said_anew(published: TrainingSet, title: str, asked: Publication) -> TrainingSet:
+    """The same pictures with other words beside them: what is said of a set is no part of its content."""
+    words = {"title": title, **{name: getattr(asked, name).strip() for name in ("description", "licence", "credits")}}
+    for name, value in words.items():
+        setattr(published, name, value)
+    published.save(update_fields=list(words))
+    return published
+
+
+def _size(draft: TrainingSet, kind: str) -> int:
+    """About how many bytes the library grows by: each picture in its shard and by itself. A fork's shards are there."""
+    own = keys.owner_prefix(draft)
+    is_hidden = kind == TrainingSet.Kind.HIDDEN
+    return 2 * sum(shard["bytes"] for shard in draft.shards if is_hidden or shard["key"].startswith(own))
 
 
 def publication_for(caller: Caller, publication_id: UUID) -> TrainingSet:

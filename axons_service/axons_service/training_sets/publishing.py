@@ -29,11 +29,13 @@ def published_images(images: Iterable[Image], kind: str) -> list[Image]:
     return list(images)
 
 
-def library_set_build(published: TrainingSet, *, tick: Callable[..., None], until: float) -> dict[str, Any] | None:
+def library_set_build(
+    published: TrainingSet, *, counted: Callable[[int], None], tick: Callable[..., None], until: float
+) -> dict[str, Any] | None:
     """Fill the library with the pictures of the draft; the values of the row that is then ready.
 
-    None when the time `until` came first: `published.checked` says how many objects are there. `tick` is called all
-    along. Raises SetFailed when the draft's pictures are gone.
+    None when the time `until` came first: `published.checked` says how many objects are there. `counted` is told how
+    many there will be, `tick` is called all along. Raises SetFailed when the draft's pictures are gone.
     """
     draft = (
         TrainingSet.objects.select_related("project__exercise", "starter")
@@ -47,7 +49,7 @@ def library_set_build(published: TrainingSet, *, tick: Callable[..., None], unti
         images = published_images(manifest["images"], published.kind)
         shards, pairs = _shards(manifest["shards"], draft, published)
         pairs += _pictures(images, draft, published)
-        published.to_check = len(pairs)
+        counted(len(pairs))
         for start in range(published.checked, len(pairs), BATCH):
             if time.monotonic() >= until:
                 return None

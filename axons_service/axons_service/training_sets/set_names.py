@@ -18,18 +18,23 @@ def set_name(training_set: TrainingSet) -> str:
 
 
 def named(name: str) -> Q:
-    """The rows that this name means, among those of one site's library."""
+    """The rows that this name means, among those of one site's library.
+
+    With a content, that alone decides: where an operator brought the set in under another name, it is the same set.
+    """
     bare, _, content = name.partition("@")
-    return Q(name=bare, content_sha256=content) if content else any_version(name)
+    return Q(content_sha256=content) if content else Q(name=bare, course_key="")
 
 
 def any_version(name: str) -> Q:
     """The rows of the same set: a learner who began with an earlier version goes on with it."""
     bare, _, content = name.partition("@")
-    return Q(name=bare) if content else Q(name=bare, course_key="")
+    return Q(name=bare) | Q(content_sha256=content) if content else named(name)
 
 
 def is_version(training_set: TrainingSet, name: str | None) -> bool:
     """Whether this library set is what the name means, or an earlier or later version of it."""
     bare, _, content = (name or "").partition("@")
+    if content and training_set.content_sha256 == content:
+        return True
     return training_set.name == bare and (bool(content) or not training_set.course_key)

@@ -161,6 +161,8 @@ describe("what a spec names", () => {
     expect(versionOf([OWN], OWN.name)).toEqual({ set: OWN, isNewest: true });
     expect(versionOf([OWN], `garden@${"b".repeat(64)}`)).toEqual({ set: OWN, isNewest: false });
     expect(versionOf([OWN], "other")).toBeNull();
+    const brought = { ...OWN, name: "fruit", is_own: false, content_sha256: "c".repeat(64) };
+    expect(versionOf([OWN, brought], `garden@${"c".repeat(64)}`)).toEqual({ set: brought, isNewest: true });
     expect(versionOf([OWN], null)).toBeNull();
   });
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import requests
+from django.core.management import call_command
 from django.utils import timezone
 
 from axons_service.exercises.models import Project
@@ -204,6 +205,26 @@ def test_asking_twice_publishes_once(smith: Author) -> None:
     assert TrainingSet.objects.filter(published_by="workshop-smith").count() == 1
 
 
+def test_the_words_beside_a_published_set_can_be_corrected(smith: Author) -> None:
+    draft = drawn(smith)
+    first = published(smith, draft, licence="CC0", credits="Nobody")
+    again = published(smith, draft, key="p2", title="", set=str(first.pk), licence=" CC BY 4.0 ", credits="Anna")
+    assert (again.pk, again.version, again.title) == (first.pk, 1, "Garden fruit")
+    assert (again.licence, again.credits, again.content_sha256) == ("CC BY 4.0", "Anna", first.content_sha256)
+
+
+def test_how_far_a_set_is_on_its_way_into_the_library_is_told(smith: Author, monkeypatch: pytest.MonkeyPatch) -> None:
+    from axons_service.training_sets import prepare
+
+    body = {"training_set": str(drawn(smith).pk), "kind": "starter", "title": "Garden fruit"}
+    made_id = smith.post("/workshop/publications", body, key="p").json()["id"]
+    monkeypatch.setattr(prepare, "SLICE_SECONDS", -1.0)
+    assert not training_set_prepare(training_set_id=made_id)
+    told = smith.get(f"/workshop/publications/{made_id}").json()
+    assert (told["state"], told["progress"]["done"]) == ("preparing", 0)
+    assert told["progress"]["total"] >= 20, "ten pictures and their thumbnails"
+
+
 def test_pictures_of_the_hidden_test_set_are_named_before_they_are_published(smith: Author, tmp_path: Path) -> None:
     path = folder(tmp_path / "hidden", role="hidden", name="secret-pets", start=500)
     library_set_import(site=smith.lms.site, folder=path)
@@ -338,5 +359,10 @@ def test_an_operator_carries_it_to_another_site_under_the_same_name(smith: Autho
     )
     found = library_set(there.site, kind="starter", name=f"garden-fruit@{library.content_sha256}")
     assert found == there, "the exercise's spec means it there too"
+    TrainingSet.objects.filter(pk=there.pk).update(name="fruit-of-garden")
+    assert library_set(there.site, kind="starter", name=f"garden-fruit@{library.content_sha256}") == there
+    assert library_set(there.site, kind="hidden", name=f"garden-fruit@{library.content_sha256}") is None
+    call_command("library_export", site="other", name=f"x@{library.content_sha256}", path=tmp_path / "once more")
+    assert (tmp_path / "once more" / "images.tar").exists()
     with pytest.raises(ImportRefused, match="has published a set named"):
         library_set_import(site=smith.lms.site, folder=tmp_path / "bundle")

@@ -164,8 +164,13 @@ def workshops_sweep(*, limit: int = 50) -> int:
     """Put forgotten drafts into the trash, some workshops a call; how many. What was published from them stays."""
     cutoff = timezone.now() - WORKSHOP_LIFE
     title = f"Drafts that nobody touched for {WORKSHOP_LIFE.days} days"
-    idle = list(workshops_idle().order_by("pk")[:limit])
-    return sum(project_trash(project=each, older_than=cutoff, title=title) is not None for each in idle)
+    put = 0
+    for project in workshops_idle().order_by("pk")[:limit]:
+        try:
+            put += project_trash(project=project, older_than=cutoff, title=title) is not None
+        except Exception:
+            logger.exception("the drafts of workshop %s could not be put away", project.pk)
+    return put
 
 
 def policy_over_on(policy: CoursePolicy) -> date:

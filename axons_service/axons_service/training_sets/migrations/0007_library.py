@@ -1,4 +1,7 @@
-"""Library sets of a course: whose they are, who published them, and what they show."""
+"""Library sets of a course: whose they are, who published them, and what they show.
+
+The database knows the defaults: the version that serves while this one is rolled out makes sets too.
+"""
 
 from django.db import migrations, models
 
@@ -14,6 +17,8 @@ class Migration(migrations.Migration):
             name="course_key",
             field=models.CharField(
                 blank=True,
+                db_default="",
+                default="",
                 help_text="the course whose library set it is; empty for one of the whole site",
                 max_length=255,
             ),
@@ -21,12 +26,23 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="trainingset",
             name="description",
-            field=models.TextField(blank=True, help_text="of a library set: what it shows, in its author's words"),
+            field=models.TextField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="of a library set: what it shows, in its author's words",
+            ),
         ),
         migrations.AddField(
             model_name="trainingset",
             name="published_by",
-            field=models.CharField(blank=True, help_text="anonymous id of the author who published it", max_length=128),
+            field=models.CharField(
+                blank=True,
+                db_default="",
+                default="",
+                help_text="anonymous id of the author who published it",
+                max_length=128,
+            ),
         ),
         migrations.AddIndex(
             model_name="trainingset",

@@ -173,7 +173,7 @@ export interface AxonsEvent {
   id: number; job: string | null; seq: number; attempt: number; kind: EventKind; time: string; data: Record<string, unknown>;
 }
 
-export interface LibrarySet { id?: string; version?: number; is_own?: boolean; description?: string; name: string; title: string; task?: string; classes?: string[]; count?: number; licence?: string | null }
+export interface LibrarySet { id?: string; version?: number; content_sha256?: string; is_own?: boolean; description?: string; name: string; title: string; task?: string; classes?: string[]; count?: number; licence?: string | null }
 export interface Library {
   starter_sets: LibrarySet[]; hidden_test_sets: LibrarySet[];
   models: { name: string; title: string; classes?: string[]; architecture?: string; task?: string }[];

@@ -10,15 +10,18 @@ import { Button, Field, Notice, Problem, ProgressBar } from "../ui/basics";
 
 interface Props {
   session: Workshop; set: TrainingSet; role: Role; masked: boolean; own: LibrarySet[]; forked: LibrarySet | null; against: string | null;
+  /** What the author has written so far; it outlives this form, which is away while a version is made. */
+  said: Said; say: (said: Said) => void;
   onLeftOut: (id: string) => void; onPublished: (found: Publication) => void;
 }
+export type Said = Partial<Record<"next" | "title" | "description" | "licence" | "credits", string>>;
 
-export function Publish({ session, set, role, masked, own, forked, against, onLeftOut, onPublished }: Props) {
-  const [next, setNext] = useState<string>(forked?.id ?? "");
-  const [title, setTitleWords] = useState("");
-  const [description, setDescription] = useState(forked?.description ?? "");
-  const [licence, setLicence] = useState(set.licence ?? "");
-  const [credits, setCredits] = useState(set.credits ?? "");
+export function Publish({ session, set, role, masked, own, forked, against, said, say, onLeftOut, onPublished }: Props) {
+  const next = said.next ?? forked?.id ?? "";
+  const title = said.title ?? "";
+  const description = said.description ?? forked?.description ?? "";
+  const licence = said.licence ?? set.licence ?? "";
+  const credits = said.credits ?? set.credits ?? "";
   const [found, setFound] = useState<Publication | null>(null);
   const publish = useAsk(async (despite: boolean) => {
     setFound(null);
@@ -40,7 +43,7 @@ export function Publish({ session, set, role, masked, own, forked, against, onLe
         {own.length > 0 ? (
           <Field label={t("Publish it as")}>
             {({ id }) => (
-              <select id={id} value={next} onChange={(event) => setNext(event.currentTarget.value)}>
+              <select id={id} value={next} onChange={(event) => say({ ...said, next: event.currentTarget.value })}>
                 <option value="">{t("A new set")}</option>
                 {own.map((each) => <option key={each.id} value={each.id}>{t("The next version of “{title}”", { title: each.title })}</option>)}
               </select>
@@ -48,17 +51,17 @@ export function Publish({ session, set, role, masked, own, forked, against, onLe
           </Field>
         ) : null}
         <Field label={t("Title of the set")} hint={next ? t("Empty keeps the title") : undefined} error={wrong}>
-          {({ id, invalid, describedBy }) => <input id={id} type="text" maxLength={200} value={title} aria-invalid={invalid} aria-describedby={describedBy} onInput={(event) => { publish.clear(); setTitleWords(event.currentTarget.value); }} />}
+          {({ id, invalid, describedBy }) => <input id={id} type="text" maxLength={200} value={title} aria-invalid={invalid} aria-describedby={describedBy} onInput={(event) => { publish.clear(); say({ ...said, title: event.currentTarget.value }); }} />}
         </Field>
         <Field label={t("Licence")} hint={t("such as CC BY 4.0")}>
-          {({ id }) => <input id={id} type="text" maxLength={200} value={licence} onInput={(event) => setLicence(event.currentTarget.value)} />}
+          {({ id }) => <input id={id} type="text" maxLength={200} value={licence} onInput={(event) => say({ ...said, licence: event.currentTarget.value })} />}
         </Field>
       </div>
       <Field label={t("What it shows")}>
-        {({ id }) => <textarea id={id} rows={2} maxLength={5000} value={description} onInput={(event) => setDescription(event.currentTarget.value)} />}
+        {({ id }) => <textarea id={id} rows={2} maxLength={5000} value={description} onInput={(event) => say({ ...said, description: event.currentTarget.value })} />}
       </Field>
       <Field label={t("Who made the pictures")} help={t("Students read this beside the pictures.")}>
-        {({ id, describedBy }) => <textarea id={id} rows={2} maxLength={50000} value={credits} aria-describedby={describedBy} onInput={(event) => setCredits(event.currentTarget.value)} />}
+        {({ id, describedBy }) => <textarea id={id} rows={2} maxLength={50000} value={credits} aria-describedby={describedBy} onInput={(event) => say({ ...said, credits: event.currentTarget.value })} />}
       </Field>
       {leaks.length > 0 ? (
         <Notice kind="warning" live title={t("Some pictures are in both sets")}>

@@ -10,7 +10,7 @@ import { DeskContext, type Desk } from "../student/context";
 import { Pictures } from "../student/Pictures";
 import { StorageNotice, TrashPanel, UndoLine } from "../student/Trash";
 import { Button, Problem, Skeleton } from "../ui/basics";
-import { Publish } from "./Publish";
+import { Publish, type Said } from "./Publish";
 
 interface Props {
   args: Args; runtime: Runtime; element: unknown; spec: Spec; role: Role; fork: LibrarySet | null;
@@ -27,6 +27,7 @@ export function Workshop({ args, runtime, element, spec, role, fork, own, onClos
   const [changes, setChanges] = useState(0);
   const [trashAsked, setTrashAsked] = useState(0);
   const [isEditing, setEditing] = useState(false);
+  const [said, say] = useState<Said>({});
   const heading = useRef<HTMLHeadingElement>(null);
   const copy = useAsk(async (base: string) => choose((await session.fork(base)).id));
   const opened = state.project !== null;
@@ -66,8 +67,8 @@ export function Workshop({ args, runtime, element, spec, role, fork, own, onClos
             <div class="ax-card"><Pictures /></div>
             {set?.state === "ready" && !isEditing ? (
               <Publish
-                key={role} session={session} set={set} role={role} masked={hasMasks(spec)} own={own} forked={fork?.is_own ? fork : null} against={(role === "hidden" ? spec.starter_set : spec.hidden_test_set) ?? null}
-                onLeftOut={choose} onPublished={onPublished}
+                key={set.id} session={session} set={set} role={role} masked={hasMasks(spec)} own={own} forked={fork?.is_own ? fork : null} against={(role === "hidden" ? spec.starter_set : spec.hidden_test_set) ?? null}
+                said={said} say={say} onLeftOut={choose} onPublished={onPublished}
               />
             ) : null}
             <TrashPanel changes={changes} asked={trashAsked} />

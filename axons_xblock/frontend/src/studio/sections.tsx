@@ -98,8 +98,8 @@ function SetPicker({ label, help, none, sets, value, error, field, onChange, chi
         <>
           <select id={id} data-field={field} value={value ?? ""} disabled={sets === null} aria-describedby={describedBy} aria-invalid={invalid} onChange={(event) => onChange(event.currentTarget.value || null)}>
             <option value="">{none}</option>
-            {value && !chosen ? <option value={value}>{found ? t("{title}, an earlier version", { title: found.set.title }) : bareName(value)}</option> : null}
-            {known.map((each) => <option key={each.name} value={each.name}>{each.is_own ? t("{title} (this course, version {n})", { title: each.title, n: each.version ?? 1 }) : each.title}</option>)}
+            {value && chosen?.name !== value ? <option value={value}>{chosen ? chosen.title : found ? t("{title}, an earlier version", { title: found.set.title }) : bareName(value)}</option> : null}
+            {known.filter((each) => each !== chosen || each.name === value).map((each) => <option key={each.name} value={each.name}>{each.is_own ? t("{title} (this course, version {n})", { title: each.title, n: each.version ?? 1 }) : each.title}</option>)}
           </select>
           {found && !found.isNewest ? <p class="ax-note">{t("There is a newer version, {n}. This exercise keeps the one that it has until you choose the other.", { n: found.set.version ?? 0 })}</p> : null}
           {chosen ? (

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from axons_service.training_sets.bundles import BundleRefused, library_set_write
 from axons_service.training_sets.models import TrainingSet
+from axons_service.training_sets.set_names import named
 
 
 class Command(BaseCommand):
@@ -14,14 +15,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--site", required=True, help="slug of the site that has it")
-        parser.add_argument("--name", required=True, help="name of the set, as specs call it")
+        parser.add_argument("--name", required=True, help="name of the set as specs call it, with @ and what follows")
         parser.add_argument("--set-version", type=int, help="default: the newest")
         parser.add_argument("--path", required=True, type=Path, help="a new folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = TrainingSet.objects.filter(
-            site__slug=options["site"], project__isnull=True, name=options["name"], state=TrainingSet.State.READY
+        library = TrainingSet.objects.filter(
+            site__slug=options["site"], project__isnull=True, state=TrainingSet.State.READY
         )
+        bare, _, content = options["name"].partition("@")
+        found = library.filter(named(options["name"])) if content else library.filter(name=bare)
         if options["set_version"] is not None:
             found = found.filter(version=options["set_version"])
         training_set = found.order_by("-version").first()
