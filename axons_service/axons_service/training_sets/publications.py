@@ -132,7 +132,8 @@ def _size(draft: TrainingSet, kind: str) -> int:
     """About how many bytes the library grows by: each picture in its shard and by itself. A fork's shards are there."""
     own = keys.owner_prefix(draft)
     is_hidden = kind == TrainingSet.Kind.HIDDEN
-    return 2 * sum(shard["bytes"] for shard in draft.shards if is_hidden or shard["key"].startswith(own))
+    copied: list[int] = [shard["bytes"] for shard in draft.shards if is_hidden or shard["key"].startswith(own)]
+    return 2 * sum(copied)
 
 
 def publication_for(caller: Caller, publication_id: UUID) -> TrainingSet:

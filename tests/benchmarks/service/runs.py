@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.benchmarks.service import answers, loads, watchers
+from tests.benchmarks.service import answers, loads, servers, watchers
 from tests.benchmarks.service.http import percentile
 from tests.benchmarks.service.report import Machine, Table, page
 from tests.benchmarks.service.stack import Stack
@@ -151,6 +151,23 @@ class Bench:
         jobs_forget()
         return table
 
+    def broker(self) -> Table:
+        columns = ["publishers", "confirmed/s", "taken and acknowledged/s by one consumer"]
+        table = Table("Messages of a durable quorum queue", columns)
+        for clients in self.plan.clients:
+            put, taken = servers.messages_per_second(
+                self.stack.environment["AXONS_BROKER_URL"], clients, self.plan.seconds
+            )
+            table.add(str(clients), f"{put:.0f}", f"{taken:.0f}")
+        return table
+
+    def store(self) -> Table:
+        table = Table("Objects of 100 kB", ["clients", "written/s", "read/s"])
+        for clients in self.plan.clients:
+            written, read = servers.objects_per_second(clients, self.plan.seconds)
+            table.add(str(clients), f"{written:.0f}", f"{read:.0f}")
+        return table
+
     def answers(self) -> Table:
         columns = ["part", "p50", "p99"]
         table = Table("Click → answer: one picture, an idle warm runner, with Grad-CAM", columns, "p50 ≤ 100 ms")
@@ -166,7 +183,7 @@ class Bench:
         return table
 
 
-PARTS = ("latency", "submissions", "claims", "events", "list", "watchers", "answers")
+PARTS = ("latency", "submissions", "claims", "events", "list", "broker", "store", "watchers", "answers")
 
 
 def measure(stack: Stack, *, is_quick: bool, only: list[str]) -> str:
