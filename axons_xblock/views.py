@@ -9,25 +9,16 @@ from web_fragments.fragment import Fragment
 
 from axons_xblock import access, compat, richtext
 from axons_xblock.errors import Problem
+from axons_xblock.handlers.student import SET_ACTIONS
 from axons_xblock.handlers.workshop import ACTIONS
 
 STUDENT_HANDLERS = (
     "open",
     "read",
-    "uploads",
-    "uploads_confirm",
-    "uploads_discard",
-    "training_set_create",
-    "training_set_change",
-    "training_set_revert",
-    "training_set_import",
-    "export_create",
+    *SET_ACTIONS,
     "job_create",
     "job_cancel",
     "submission_create",
-    "trash_put",
-    "trash_restore",
-    "trash_purge",
 )
 STAFF_HANDLERS = (
     "staff_submissions",

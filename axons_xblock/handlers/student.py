@@ -15,6 +15,21 @@ from axons_xblock.service import API, ServiceClient
 
 log = logging.getLogger(__name__)
 
+# what makes, changes and deletes training sets: in the exercise, and in the author's workshop
+SET_ACTIONS = (
+    "uploads",
+    "uploads_confirm",
+    "uploads_discard",
+    "training_set_create",
+    "training_set_change",
+    "training_set_revert",
+    "training_set_import",
+    "export_create",
+    "trash_put",
+    "trash_restore",
+    "trash_purge",
+)
+
 _ID = r"(?P<id>[0-9A-Za-z_-]{1,64})"
 _READABLE = [
     re.compile(pattern.format(id=_ID))

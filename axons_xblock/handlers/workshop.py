@@ -12,24 +12,11 @@ from typing import Any
 from axons_xblock import access
 from axons_xblock.errors import Problem, bad_request, gettext_noop
 from axons_xblock.handlers import Json, require_id, require_idempotency_key, without_idempotency_key
-from axons_xblock.handlers.student import StudentAPI
+from axons_xblock.handlers.student import SET_ACTIONS, StudentAPI
 from axons_xblock.service import ServiceClient
 
-SHARED = (
-    "read",
-    "uploads",
-    "uploads_confirm",
-    "uploads_discard",
-    "training_set_create",
-    "training_set_change",
-    "training_set_revert",
-    "training_set_import",
-    "export_create",
-    "trash_put",
-    "trash_restore",
-    "trash_purge",
-)
-ACTIONS = ("open", *SHARED, "fork", "publish", "publication", "library")
+SHARED = ("read", *SET_ACTIONS)
+ACTIONS = ("open", *SHARED, "fork", "publish", "publication")
 
 
 class WorkshopAPI(StudentAPI):
@@ -43,7 +30,6 @@ class WorkshopAPI(StudentAPI):
             "fork": self._fork,
             "publish": self._publish,
             "publication": self._publication,
-            "library": lambda data: self._client().get("/library"),
         }
         if action in own:
             return own[action](data)

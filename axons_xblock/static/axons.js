@@ -9,13 +9,13 @@
   function AxonsBlock(runtime, element, args) {
     var base = new URL(String((args && args.static_base) || "./").replace(/\/?$/, "/"), document.baseURI).href;
     // The main module's own imports start loading with it instead of after it.
-    ["chunks/core-BY-hGDgy.js"].forEach(function (file) {
+    ["chunks/core-140zuKyz.js"].forEach(function (file) {
       var link = document.createElement("link");
       link.rel = "modulepreload";
       link.href = base + file;
       document.head.appendChild(link);
     });
-    return import(base + "chunks/main-_6sXqSCQ.js").then(
+    return import(base + "chunks/main-AZPKWXfo.js").then(
       /** @param {{mount: (runtime: unknown, element: unknown, args: unknown) => unknown}} main */
       function (main) {
         return main.mount(runtime, element, args);

@@ -69,11 +69,6 @@ class Work:
         if checked is not None:
             _tell(self.training_set)
 
-    def count(self, to_check: int) -> None:
-        """Say once of how many the progress is."""
-        if self.training_set.to_check != to_check:
-            self.hold(to_check=to_check)
-
     def hold(self, **values: Any) -> None:
         """Write values to the row, if it is still ours. Raises ClaimLost otherwise."""
         mine = TrainingSet.objects.filter(
@@ -163,7 +158,7 @@ def _prepare(work: Work) -> bool:
 def _publish(work: Work) -> bool:
     """A set of the library, from the draft that an author published, or a slice of the way there."""
     until = time.monotonic() + SLICE_SECONDS
-    ready = library_set_build(work.training_set, counted=work.count, tick=work.tick, until=until)
+    ready = library_set_build(work.training_set, hold=work.hold, tick=work.tick, until=until)
     if ready is None:
         work.hold(checked=work.training_set.checked, prepare_beat_at=None, prepare_tries=0)
         prepare_publish(work.training_set.pk)

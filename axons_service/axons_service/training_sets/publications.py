@@ -15,7 +15,6 @@ from django.db.models import Max, QuerySet, Sum
 from django.utils.text import slugify
 
 from axons_service.exercises.models import Project
-from axons_service.exercises.workshops import is_workshop
 from axons_service.operations.problems import FieldError, Problem
 from axons_service.operations.retention.quotas import bytes_text
 from axons_service.sites.callers import Caller
@@ -25,8 +24,8 @@ from axons_service.training_sets.leakage import Match, leakage_find
 from axons_service.training_sets.manifests import content_sha256, manifest_read
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.publishing import published_images
-from axons_service.training_sets.selectors import library_rows, library_set
-from axons_service.training_sets.services import prepare_publish, version_add, version_lock, version_repeated
+from axons_service.training_sets.selectors import library_set
+from axons_service.training_sets.services import prepare_publish
 from axons_service.training_sets.set_names import set_name
 
 MAX_NAMED = 200
@@ -49,29 +48,6 @@ class Publication:
     credits: str
     against: str | None
     despite_leakage: bool
-
-
-def training_set_fork(*, project: Project, course: str, base: UUID, idempotency_key: str) -> tuple[TrainingSet, bool]:
-    """A version in the author's workshop that is what a starter set of the library is: it shares its pictures.
-
-    Raises Problem 404 for a set that authors of this course cannot choose.
-    """
-    if not is_workshop(project):
-        raise Problem(409, "not_a_workshop", "A copy of a starter set is made in the workshop. Open that first.")
-    with transaction.atomic():
-        version_lock(project)
-        library = library_rows(project.exercise.site, course=course)
-        found = library.filter(kind=TrainingSet.Kind.STARTER, pk=base).first()
-        if found is None or found.state != TrainingSet.State.READY:
-            raise Problem(404, "not_found", "There is no such starter set in the library of this course.")
-        request = {"base": str(base), "forked": found.title}
-        first = version_repeated(project, idempotency_key, request)
-        if first is not None:
-            return first, False
-        if found.task != project.spec.body["task"]:
-            sentence = f"“{found.title}” is a set for {found.task}. Say in the exercise that its model learns that."
-            raise Problem(422, "task_differs", sentence)
-        return version_add(project=project, parent=found, request=request, idempotency_key=idempotency_key), True
 
 
 def library_set_publish(*, caller: Caller, project: Project, asked: Publication) -> tuple[TrainingSet, bool]:
@@ -230,7 +206,6 @@ def _check_room(site: Site, course: str, wanted: int) -> None:
 
 def publication_output(published: TrainingSet) -> dict[str, Any]:
     """A published set as its author sees it."""
-
     return {
         "id": str(published.pk),
         "name": set_name(published),

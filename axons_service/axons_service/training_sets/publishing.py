@@ -30,12 +30,12 @@ def published_images(images: Iterable[Image], kind: str) -> list[Image]:
 
 
 def library_set_build(
-    published: TrainingSet, *, counted: Callable[[int], None], tick: Callable[..., None], until: float
+    published: TrainingSet, *, hold: Callable[..., None], tick: Callable[..., None], until: float
 ) -> dict[str, Any] | None:
     """Fill the library with the pictures of the draft; the values of the row that is then ready.
 
-    None when the time `until` came first: `published.checked` says how many objects are there. `counted` is told how
-    many there will be, `tick` is called all along. Raises SetFailed when the draft's pictures are gone.
+    None when the time `until` came first: `published.checked` of `to_check` objects are there. `hold` writes to the
+    row at once, `tick` once a second. Raises SetFailed when the draft's pictures are gone.
     """
     draft = (
         TrainingSet.objects.select_related("project__exercise", "starter")
@@ -49,7 +49,7 @@ def library_set_build(
         images = published_images(manifest["images"], published.kind)
         shards, pairs = _shards(manifest["shards"], draft, published)
         pairs += _pictures(images, draft, published)
-        counted(len(pairs))
+        hold(to_check=len(pairs))
         for start in range(published.checked, len(pairs), BATCH):
             if time.monotonic() >= until:
                 return None

@@ -15,13 +15,13 @@ from axons_service.operations.problems import ProblemSerializer
 from axons_service.operations.strict import StrictSerializer
 from axons_service.sites.authentication import XBlockAuthentication
 from axons_service.sites.permissions import IsAuthor, caller_of
+from axons_service.training_sets.forks import training_set_fork
 from axons_service.training_sets.models import TrainingSet
 from axons_service.training_sets.publications import (
     Publication,
     library_set_publish,
     publication_for,
     publication_output,
-    training_set_fork,
 )
 from axons_service.training_sets.serializers import (
     SetProgressSerializer,

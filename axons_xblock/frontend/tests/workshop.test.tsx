@@ -45,7 +45,7 @@ async function show(more: Record<string, Handler> = {}, spec: Partial<typeof f.S
     "studio_workshop/read": () => ({ body: { events: [], cursor: 0, images: [], uploads: [], entries: [], results: [], lines: [], next: null } }),
     ...more,
   };
-  const actions = ["open", "read", "uploads", "uploads_confirm", "training_set_create", "training_set_change", "training_set_import", "fork", "publish", "publication", "library"];
+  const actions = ["open", "read", "uploads", "uploads_confirm", "training_set_create", "training_set_change", "training_set_import", "fork", "publish", "publication"];
   block = mount({ notify: () => undefined }, host, {
     view: "studio", static_base: "/", locale: "en", display_name: "Test",
     handlers: { studio_load: "/handler/studio_load", studio_save: "/handler/studio_save" },

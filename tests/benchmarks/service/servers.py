@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
+from kombu import Connection, Consumer, Message, Producer, Queue
+
 from tests.benchmarks.service.http import Client, sustained
 
 MESSAGE = {"job": "0" * 36}
@@ -17,8 +19,6 @@ PICTURE_BYTES = 100_000
 
 def messages_per_second(url: str, clients: int, seconds: float) -> tuple[float, float]:
     """Messages a second that are put into a durable quorum queue, each confirmed, and then fetched and acknowledged."""
-    from kombu import Connection, Producer, Queue
-
     queue = Queue(f"bench-{uuid.uuid4().hex}", durable=True, queue_arguments={"x-queue-type": "quorum"})
     connections = [Connection(url, transport_options={"confirm_publish": True}) for _ in range(clients)]
     try:
@@ -39,12 +39,8 @@ def messages_per_second(url: str, clients: int, seconds: float) -> tuple[float, 
             each.release()
 
 
-def _fetched(connection: object, queue: object, seconds: float) -> float:
+def _fetched(connection: Connection, queue: Queue, seconds: float) -> float:
     """Messages a second that one consumer takes and acknowledges, as long as there are any."""
-    from kombu import Connection, Consumer, Message, Queue
-
-    assert isinstance(connection, Connection)
-    assert isinstance(queue, Queue)
     count = 0
 
     def take(body: object, message: Message) -> None:

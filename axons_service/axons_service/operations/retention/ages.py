@@ -123,7 +123,12 @@ def courses_sweep(*, limit: int = 50) -> int:
             due = due.filter(pk__gt=UUID(state.cursor))
         batch = list(due[: limit - done])
         for project in batch:
-            done += _one(project, policy)
+            done += _put_away(
+                project,
+                older_than=course_cutoff(policy),
+                title="Everything here: the course has ended",
+                reason=Trash.Reason.COURSE_ENDED,
+            )
         # projects whose only things are in use are passed by, and come again with the next round
         state.cursor = str(batch[-1].pk) if batch else ""
         state.save(update_fields=["cursor"])
@@ -137,18 +142,13 @@ def course_cutoff(policy: CoursePolicy) -> datetime:
     return timezone.now() - timedelta(days=policy.retention_days or 0)
 
 
-def _one(project: Project, policy: CoursePolicy) -> int:
+def _put_away(project: Project, *, older_than: datetime, title: str, reason: str) -> bool:
+    """Put a project into the trash; whether there was anything. One that cannot be does not stop the others."""
     try:
-        entry = project_trash(
-            project=project,
-            older_than=course_cutoff(policy),
-            title="Everything here: the course has ended",
-            reason=Trash.Reason.COURSE_ENDED,
-        )
-        return entry is not None
+        return project_trash(project=project, older_than=older_than, title=title, reason=reason) is not None
     except Exception:
-        logger.exception("project %s of the ended course %s could not be put away", project.pk, policy.course_key)
-        return 0
+        logger.exception("project %s could not be put away (%s)", project.pk, title)
+        return False
 
 
 def workshops_idle() -> QuerySet[Project]:
@@ -164,13 +164,8 @@ def workshops_sweep(*, limit: int = 50) -> int:
     """Put forgotten drafts into the trash, some workshops a call; how many. What was published from them stays."""
     cutoff = timezone.now() - WORKSHOP_LIFE
     title = f"Drafts that nobody touched for {WORKSHOP_LIFE.days} days"
-    put = 0
-    for project in workshops_idle().order_by("pk")[:limit]:
-        try:
-            put += project_trash(project=project, older_than=cutoff, title=title) is not None
-        except Exception:
-            logger.exception("the drafts of workshop %s could not be put away", project.pk)
-    return put
+    idle = list(workshops_idle().order_by("pk")[:limit])
+    return sum(_put_away(each, older_than=cutoff, title=title, reason=Trash.Reason.PERSON) for each in idle)
 
 
 def policy_over_on(policy: CoursePolicy) -> date:

@@ -55,9 +55,7 @@ def trash_put(*, project: Project, kind: str, object_id: UUID, by: str) -> tuple
         return entry, True
 
 
-def project_trash(
-    *, project: Project, older_than: datetime, title: str, reason: str = Trash.Reason.PERSON
-) -> Trash | None:
+def project_trash(*, project: Project, older_than: datetime, title: str, reason: str) -> Trash | None:
     """A rule puts into the trash what was made, and last came out of the trash, before `older_than`; None: nothing."""
     with transaction.atomic():
         project_hold(project)

@@ -1,7 +1,7 @@
 /** An author's workshop: a session of its own, in which sets for the library are made, forked and published. */
 import { Session } from "./session";
 import { sleep } from "./stream";
-import type { Args, Library, Runtime, TrainingSet } from "./types";
+import type { Args, Runtime, TrainingSet } from "./types";
 
 export type Role = "starter" | "hidden";
 export interface PublishRequest {
@@ -32,9 +32,5 @@ export class Workshop extends Session {
     }
     onChange(found);
     return found;
-  }
-
-  library(): Promise<Library> {
-    return this.api.handler<Library>("library");
   }
 }
